@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -11,8 +12,18 @@ from numpy.typing import NDArray
 IMAGE_SHAPE = (32, 32, 3)  # height, width, RGB: what the network takes
 
 
+PROBLEMS_SHOWN = 20
+
+
 class DataError(ValueError):
     """The data cannot be used; the message says what, where and what to do, one problem a line."""
+
+    @classmethod
+    def of(cls, problems: Sequence[str]) -> Self:
+        """The error for one or more problems; of very many it shows the first and counts the rest."""
+        left_out = len(problems) - PROBLEMS_SHOWN
+        more = [f"and {left_out:,} more problems like these"] if left_out > 0 else []
+        return cls("\n".join([*problems[:PROBLEMS_SHOWN], *more]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +66,7 @@ class ImageData:
         return cls(
             name=name,
             classes=classes,
-            fingerprint=fingerprint_of(
-                classes, train_images, train_labels, test_images, test_labels
-            ),
+            fingerprint=fingerprint_of(classes, train_images, train_labels, test_images, test_labels),
             train_images=train_images,
             train_labels=train_labels,
             validation_images=np.empty((0, *IMAGE_SHAPE), np.uint8),
@@ -76,7 +85,5 @@ def fingerprint_of(classes: tuple[str, ...], *arrays: NDArray[np.uint8 | np.int6
     return digest.hexdigest()
 
 
-def _contiguous(
-    images: NDArray[np.uint8], labels: NDArray[np.int64]
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _contiguous(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     return np.ascontiguousarray(images), np.ascontiguousarray(labels)

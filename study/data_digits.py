@@ -14,7 +14,7 @@ def load_digits() -> ImageData:
     The split is fixed and holds the classes in equal shares. The 8 x 8 grey images (values 0 to 16)
     are scaled to 0 to 255, every pixel is repeated 4 x 4 times, and the three channels are equal.
     Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine
-    Learning Repository, 1998; scikit-learn carries its test part (``sklearn.datasets.load_digits``).
+    Learning Repository, 1998, of which ``sklearn.datasets.load_digits`` carries the test part.
     """
     # scikit-learn takes about a second to import: only those who ask for it wait.
     from sklearn import datasets
@@ -23,9 +23,7 @@ def load_digits() -> ImageData:
     grey, labels = datasets.load_digits(return_X_y=True)
     labels = np.asarray(labels, np.int64)
     images = _as_rgb(np.asarray(grey).reshape(-1, 8, 8))
-    train, test = train_test_split(
-        np.arange(len(labels)), test_size=TEST_IMAGES, random_state=0, stratify=labels
-    )
+    train, test = train_test_split(np.arange(len(labels)), test_size=TEST_IMAGES, random_state=0, stratify=labels)
     return ImageData.without_validation(
         name="digits",
         classes=tuple(str(digit) for digit in range(10)),
