@@ -1,0 +1,170 @@
+"""The training loop as a Ray Tune trainable: report, record, checkpoint, resume."""
+
+import dataclasses
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+from ray import tune
+
+from study.data import ImageData
+from study.records import Row, TrialRecord, finite_or_none, now
+from study.space import Configuration
+from study.training import EpochRecord, Training
+
+STATE_FILE = "state.pt"
+PER_SEED = ("train_loss", "train_accuracy", "validation_accuracy", "test_accuracy")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialSettings:
+    """What all trials of a study share besides the images.
+
+    Attributes:
+        seeds: the replicas of every trial.
+        precision: float32, tf32 or bf16.
+        stop_when_diverged: end a trial once every one of its seeds has diverged.
+        cpus: threads of a trial.
+        records: the folder of the study's own records.
+        checkpoints: trial_id -> state file of an earlier session to go on from.
+    """
+
+    seeds: tuple[int, ...]
+    precision: str
+    stop_when_diverged: bool
+    cpus: float
+    records: Path
+    checkpoints: Mapping[str, Path] = dataclasses.field(default_factory=dict)
+
+
+class ReplicaTrainable(tune.Trainable):
+    """One configuration, all its seeds side by side; a step is an epoch.
+
+    Ray Tune's ``config`` is ``{"number": position in the plan, "configuration": {...}}``. Each step reports the mean over
+    the seeds of every measure, so that a search never chases a lucky seed, and beside it the values of each seed as
+    ``seed_<s>/<measure>``.
+
+    A checkpoint carries the trial's rows so far: wherever a process died between writing the record and the checkpoint,
+    the record never misses an epoch that the checkpoint has passed.
+    """
+
+    def setup(
+        self,
+        config: dict[str, Any],
+        data: ImageData | None = None,
+        settings: TrialSettings | None = None,
+    ) -> None:
+        """Build the replicas; go on from an earlier session's state where there is one."""
+        assert data is not None
+        assert settings is not None
+        self._data, self._settings = data, settings
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Start another trial in this process, which saves starting one (see ``reuse_actors``)."""
+        self._begin(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train an epoch, add it to the record and report it."""
+        record = self._training.run_epoch()
+        row = self._row(record)
+        self._rows.append(row)
+        self._record.append(row)
+        diverged_all = self._settings.stop_when_diverged and all(record.diverged)
+        return self._report(record) | {"done": self._training.finished or diverged_all}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """The full state and the rows so far, as one file."""
+        state = {"training": self._training.state_dict(), "rows": self._rows}
+        torch.save(state, Path(checkpoint_dir, STATE_FILE))
+
+    def load_checkpoint(self, checkpoint: dict[str, Any] | str | None) -> None:
+        """Go on at the epoch after the checkpoint's."""
+        assert isinstance(checkpoint, str)
+        self._restore(Path(checkpoint, STATE_FILE))
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        torch.set_num_threads(max(1, int(self._settings.cpus)))
+        configuration = Configuration(**config["configuration"])
+        self._trial_id = trial_id(config["number"])
+        self._rows: list[Row] = []
+        self._device = assigned_device()
+        self._training = Training(
+            configuration,
+            self._data,
+            self._settings.seeds,
+            device=self._device,
+            precision=self._settings.precision,
+        )
+        self._record = TrialRecord(
+            self._settings.records, self._trial_id, configuration, self._settings.seeds
+        )
+        if earlier := self._settings.checkpoints.get(self._trial_id):
+            self._restore(earlier)
+
+    def _restore(self, file: Path) -> None:
+        state = torch.load(file, weights_only=True)
+        self._training.load_state_dict(state["training"])
+        self._rows = state["rows"]
+        self._record.add_missing(self._rows)
+
+    def _row(self, record: EpochRecord) -> Row:
+        row = dataclasses.asdict(record) | {
+            "train_loss": finite_or_none(record.train_loss),
+            "finished": now(),
+            "host": socket.gethostname(),
+            "device": describe_device(self._device),
+            "pid": os.getpid(),
+        }
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in row.items()}
+
+    def _report(self, record: EpochRecord) -> dict[str, Any]:
+        metrics: dict[str, Any] = {
+            "epoch": record.epoch,
+            "iterations": record.iterations,
+            "seconds": record.seconds,
+            "diverged": sum(record.diverged),
+        }
+        for measure in PER_SEED:
+            values = getattr(record, measure)
+            if values is None:
+                continue
+            metrics[measure] = sum(values) / len(values)
+            for seed, value in zip(self._settings.seeds, values, strict=True):
+                metrics[f"seed_{seed}/{measure}"] = value
+        return metrics
+
+
+def trial_id(number: int) -> str:
+    """The name of the trial at a position of the plan; the same in every session of a study."""
+    return f"{number:04d}"
+
+
+def assigned_device() -> str:
+    """The device that Ray has given to this trial, as torch names it.
+
+    Raises:
+        RuntimeError: Ray gave a GPU that torch cannot use.
+    """
+    gpus = ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
+    if not gpus:
+        return "cpu"
+    if not torch.cuda.is_available():
+        raise RuntimeError(
+            f"Ray gave this trial GPU {', '.join(gpus)} on {socket.gethostname()}, but torch sees no CUDA device "
+            "there: check the driver with nvidia-smi, or set resources.gpus to 0"
+        )
+    return "cuda:0"  # Ray sets CUDA_VISIBLE_DEVICES, so the first visible one is the trial's own
+
+
+def describe_device(device: str) -> str:
+    """The device as the records name it: ``cpu``, or the GPU with Ray's number and the model."""
+    if device == "cpu":
+        return device
+    gpus = ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
+    return f"cuda:{','.join(gpus)} ({torch.cuda.get_device_name(0)})"
