@@ -68,7 +68,8 @@ def _enter_exclusively(stack: ExitStack, file: Path) -> bool:
 
 def _read(file: Path, key: str, name: str) -> ImageData | None:
     try:
-        with np.load(file) as arrays:
+        # Opened here, as numpy leaves a damaged file open.
+        with file.open("rb") as stream, np.load(stream) as arrays:
             if str(arrays["key"]) != key:
                 return None
             data = ImageData.without_validation(

@@ -49,13 +49,13 @@ def load_cifar10(
     if dataset is None:
         from torchvision.datasets import CIFAR10 as dataset  # noqa: N811 (imported late: slow)
     folder = data_dir / dataset.base_folder
-    if not folder.exists():
-        try:
+    try:
+        if not folder.exists():
             data_dir.mkdir(parents=True, exist_ok=True)
             with exclusive(folder):
                 _prepare(data_dir, dataset, silence)
-        except OSError as error:
-            raise DataError(f"{data_dir}: CIFAR-10 cannot be put there ({error})") from error
+    except OSError as error:
+        raise DataError(f"{data_dir}: CIFAR-10 cannot be put there ({error})") from error
     return _read(data_dir, dataset)
 
 

@@ -28,7 +28,7 @@ def decode(files: Sequence[str]) -> tuple[NDArray[np.uint8], list[str]]:
         problems = (_decode_into(images[index], files[index]) for index in range(start, stop))
         return [problem for problem in problems if problem]
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         chunks = pool.map(decode_chunk, range(0, len(files), CHUNK))
         return images, [problem for chunk in chunks for problem in chunk]
 

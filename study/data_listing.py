@@ -58,7 +58,7 @@ class Listing:
 
         Every file's path in the folder, size and times of change, and the version of the decoder.
         """
-        root = str(self.folder)
+        root = f"{self.folder}{os.sep}"  # of '.' the paths bear no trace
         lines = [
             f"{file.path.removeprefix(root)}\0{file.size}\0{file.modified}\0{file.changed}"
             for split in (self.train, self.test)
@@ -77,6 +77,24 @@ def list_folder(folder: Path) -> Listing:
     Raises:
         DataError: there is no such folder, or it has no train/ or no test/.
     """
+    try:
+        _check_layout(folder)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror})") from error
+    finder = _Finder()
+    train, test = (finder.classes(folder / split) for split in ("train", "test"))
+    if finder.left_out:
+        log.warning(
+            "%s: left out %d file(s) whose names do not end in %s; the first is %s",
+            folder,
+            len(finder.left_out),
+            ", ".join(SUFFIXES),
+            min(finder.left_out),
+        )
+    return Listing(folder, train, test, [*_class_problems(folder, train, test), *finder.problems])
+
+
+def _check_layout(folder: Path) -> None:
     if not folder.is_dir():
         what = "not a folder" if folder.exists() else "no such folder"
         raise DataError(f"{folder}: {what}; the data are auto, cifar10, digits or a folder's path")
@@ -84,17 +102,6 @@ def list_folder(folder: Path) -> Listing:
     missing = [f"{split}: no such folder; {LAYOUT}" for split in splits if not split.is_dir()]
     if missing:
         raise DataError.of(missing)
-    finder = _Finder()
-    train, test = (finder.classes(split) for split in splits)
-    if finder.left_out:
-        log.warning(
-            "%s: left out %d files whose names do not end in %s; the first is %s",
-            folder,
-            len(finder.left_out),
-            ", ".join(SUFFIXES),
-            min(finder.left_out),
-        )
-    return Listing(folder, train, test, [*_class_problems(folder, train, test), *finder.problems])
 
 
 @dataclass
@@ -159,5 +166,5 @@ def _class_problems(folder: Path, train: dict[str, list[ImageFile]], test: dict[
         ]
     count = len(train.keys() | test.keys())
     if count < 2:
-        problems.append(f"{folder}: {count} classes where at least 2 are needed; {LAYOUT}")
+        problems.append(f"{folder}: {count} class{'' if count == 1 else 'es'} where at least 2 are needed; {LAYOUT}")
     return problems
