@@ -1,0 +1,86 @@
+"""One run (a configuration with one seed) -> the numbers that describe how it learned.
+
+Definitions, with E the run's planned epochs. Training at another accuracy measure changes nothing:
+every definition reads the recorded accuracy after each epoch.
+
+- Final accuracy: the accuracy after epoch E. A run that has not reached E has none.
+- Selected accuracy: the test accuracy after the first epoch with the best validation accuracy
+  (early stopping by validation, Prechelt 1998, 'Early Stopping - But When?'). Never the best test
+  epoch: the maximum over test epochs is biased upwards.
+- Area under the learning curve (AULC): trapezoid of the test accuracy over epochs 1..E divided by
+  E - 1, so it is an accuracy in percent (Guyon et al. 2011, 'Active Learning Challenge').
+- Generalisation gap: train minus test accuracy after epoch E, in percentage points.
+- Epochs to accuracy T: the first epoch at or above T, right-censored at the last epoch seen.
+- Divergence: the loss was not finite at some epoch. Diverged runs stay in every mean.
+"""
+
+import numpy as np
+import pandas as pd
+
+from analysis.records import AXES
+
+RUN = ["trial_id", "seed"]
+
+
+def run_table(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per run with its axes, seed and scalars.
+
+    Columns: trial_id, the five axes, seed, epochs_done, complete, train_accuracy, test_accuracy,
+    validation_accuracy, train_loss (all after epoch E), selected_accuracy, selected_epoch, aulc,
+    gap, diverged, diverged_at, seconds and iterations (at the last epoch seen). Accuracies are in
+    percent, gap in percentage points; seconds are the trial's, all its seeds trained side by side.
+    """
+    curves = curves.sort_values([*RUN, "epoch"], ignore_index=True)
+    groups = curves.groupby(RUN, sort=False)
+    runs = groups.tail(1).set_index(RUN)
+    runs = runs.rename(columns={"epoch": "epochs_done"})
+    runs["complete"] = runs["epochs_done"] >= runs["epochs"]
+    runs["diverged"] = groups["diverged"].any()
+    runs["diverged_at"] = curves[curves["diverged"]].groupby(RUN)["epoch"].min()
+    runs["aulc"] = _area(curves)
+    runs[["selected_accuracy", "selected_epoch"]] = _selected(curves)
+    final = ["train_accuracy", "validation_accuracy", "test_accuracy", "train_loss"]
+    ended = [*final, "aulc", "selected_accuracy", "selected_epoch"]
+    runs[ended] = runs[ended].where(runs["complete"])
+    runs["gap"] = runs["train_accuracy"] - runs["test_accuracy"]
+    order = ["epochs_done", "complete", *ended, "gap", "diverged", "diverged_at"]
+    runs = runs.reset_index()
+    return runs[["trial_id", *AXES, "seed", *order, "seconds", "iterations"]]
+
+
+def time_to(curves: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """Return one row per run: when its test accuracy first stood at or above a threshold.
+
+    Columns: trial_id, seed, threshold (percent), reached, and epochs, iterations and seconds, which
+    are those of the last epoch seen (right-censored there) where reached is false.
+    """
+    curves = curves.sort_values([*RUN, "epoch"], ignore_index=True)
+    amounts = ["epoch", "iterations", "seconds"]
+    last = curves.groupby(RUN, sort=False)[amounts].last()
+    first = curves[curves["test_accuracy"] >= threshold].groupby(RUN, sort=False)[amounts].first()
+    table = first.reindex(last.index)
+    table["reached"] = table["epoch"].notna()
+    table[amounts] = table[amounts].fillna(last)
+    table.insert(0, "threshold", float(threshold))
+    types = {"epoch": "int64", "iterations": "int64"}
+    return table.astype(types).rename(columns={"epoch": "epochs"}).reset_index()
+
+
+def _area(curves: pd.DataFrame) -> pd.Series:
+    """Area under the learning curve of every run; the accuracy itself where E = 1."""
+    same = (curves[RUN] == curves[RUN].shift()).all(axis=1)
+    width = curves["epoch"].diff().where(same, 0.0)
+    height = (curves["test_accuracy"] + curves["test_accuracy"].shift()) / 2
+    pieces = (width * height).where(same, 0.0).groupby([curves[c] for c in RUN], sort=False)
+    groups = curves.groupby(RUN, sort=False)
+    span = groups["epoch"].last() - groups["epoch"].first()
+    alone = groups["test_accuracy"].last().astype("float64")
+    return (pieces.sum() / span.replace(0, np.nan)).where(span > 0, alone)
+
+
+def _selected(curves: pd.DataFrame) -> pd.DataFrame:
+    """Test accuracy and epoch at the first best validation epoch; NaN without validation."""
+    seen = curves[curves["validation_accuracy"].notna()]
+    best = seen.loc[seen.groupby(RUN, sort=False)["validation_accuracy"].idxmax()]
+    names = {"test_accuracy": "selected_accuracy", "epoch": "selected_epoch"}
+    return best.set_index(RUN)[list(names)].rename(columns=names).astype("float64")

@@ -1,0 +1,84 @@
+"""What several figures share: means with intervals, facets, and how a figure says it has no data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.comparison import half_width
+from analysis.findings import Findings
+from analysis.question import NUMERIC, value_label
+
+MOST_FACETS = 12
+
+
+class NoDataError(Exception):
+    """A figure does not apply to this study; the message is the reason, for the report."""
+
+
+@dataclass(frozen=True)
+class Facet:
+    """One panel: its title, and the number of the condition at each level of the colour axis."""
+
+    title: str
+    conditions: dict[Any, int]
+
+
+def facets(findings: Findings) -> tuple[Facet, ...]:
+    """Split the conditions into panels by every varying axis but the one shown in colours."""
+    axes = [a for a in findings.axes if a != findings.within]
+    if findings.across in axes:
+        axes = [findings.across, *(a for a in axes if a != findings.across)]
+    table = findings.conditions[findings.conditions.index.isin(findings.curves["condition"])]
+    if not axes:
+        groups: Any = [((), table)]
+    else:
+        numeric = [a for a in axes if a in NUMERIC]
+        ordered = table.sort_values(numeric, kind="stable") if numeric else table
+        groups = ordered.groupby(axes, sort=False)
+    return tuple(
+        Facet(
+            ", ".join(value_label(a, v) for a, v in zip(axes, key, strict=True)),
+            {row[findings.within] if findings.within else None: n for n, row in group.iterrows()},
+        )
+        for key, group in groups
+    )
+
+
+def levels(findings: Findings, axis: str | None) -> list[Any]:
+    """Return the values of an axis in order; [None] for no axis."""
+    if axis is None:
+        return [None]
+    values = list(findings.conditions[axis].unique())
+    return values if axis == "block" else sorted(values)
+
+
+def summarise(table: pd.DataFrame, by: Sequence[str], value: str) -> pd.DataFrame:
+    """Return mean, low, high (95 % Student-t interval over runs), sd and n of a column by groups.
+
+    low and high are NaN where a group has one value.
+    """
+    stats = table.groupby(list(by), sort=True)[value].agg(["mean", "std", "count"])
+    half = half_width(stats["std"].to_numpy(), stats["count"].to_numpy())
+    stats = stats.rename(columns={"std": "sd", "count": "n"})
+    stats["low"], stats["high"] = stats["mean"] - half, stats["mean"] + half
+    return stats.reset_index()
+
+
+def finished_runs(findings: Findings, measure: str = "test_accuracy") -> pd.DataFrame:
+    """Return the runs that have a final value.
+
+    Raises NoDataError when there is none.
+    """
+    runs = findings.runs[findings.runs[measure].notna()]
+    if runs.empty:
+        raise NoDataError("no run has reached its planned epochs yet")
+    return runs
+
+
+def shape(count: int, widest: int = 5) -> tuple[int, int]:
+    """Return (rows, columns) for a number of panels, balanced, at most `widest` a row."""
+    rows = int(np.ceil(count / widest))
+    return rows, int(np.ceil(count / rows))

@@ -1,0 +1,155 @@
+"""Everything the figures, tables and words draw on, computed once from the results."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from analysis.convergence import run_table, time_to
+from analysis.families import MEASURES, Pair, comparison_table, pairs
+from analysis.question import NUMERIC, Question, condition_label, parse
+from analysis.records import AXES
+from analysis.results import Results
+
+MOST_DISTINCT = 12
+
+
+@dataclass(frozen=True)
+class Findings:
+    """A study's results with everything derived from them.
+
+    axes: the axes that vary, in order. across, within: what figures put along the axis (or in
+    facets) and in colours; None where nothing varies. conditions: one row per condition, indexed by
+    its number: the axes, label, planned (runs). curves, runs, times: as in `convergence`, with the
+    column `condition`. comparisons: final test accuracy. problems: what is missing or damaged.
+    """
+
+    results: Results
+    question: Question
+    axes: tuple[str, ...]
+    across: str | None
+    within: str | None
+    conditions: pd.DataFrame
+    curves: pd.DataFrame
+    runs: pd.DataFrame
+    chosen: tuple[Pair, ...]
+    comparisons: pd.DataFrame
+    problems: tuple[str, ...]
+
+    @cached_property
+    def times(self) -> pd.DataFrame:
+        """When each run reached each threshold: `convergence.time_to` for all of them."""
+        tables = [time_to(self.curves, t) for t in self.question.thresholds]
+        if not tables:
+            tables = [time_to(self.curves, 100.0).head(0)]
+        table = pd.concat(tables, ignore_index=True)
+        return table.merge(self.runs[["trial_id", "seed", "condition"]], on=["trial_id", "seed"])
+
+    @cached_property
+    def measures(self) -> pd.DataFrame:
+        """The declared and baseline comparisons in every other measure; no verdicts are read off."""
+        chosen = [pair for pair in self.chosen if pair.family != "exploratory"]
+        tables = [
+            comparison_table(self.runs, chosen, self.question.meaningful, measure).assign(measure=measure)
+            for measure in MEASURES[1:]
+            if self.runs[measure].notna().any()
+        ]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+    def label(self, condition: int) -> str:
+        """Return a condition's words."""
+        return str(self.conditions.at[condition, "label"])
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether any run has a validation accuracy."""
+        return bool(self.curves["validation_accuracy"].notna().any())
+
+    @property
+    def source(self) -> str:
+        """Data set, seeds and date: the line under every figure."""
+        provenance = self.results.provenance
+        parts = [str(_get(provenance, "data", "name") or "unknown data set")]
+        parts.append(_count(self.runs["seed"].nunique(), "seed"))
+        sessions = provenance.get("sessions")
+        last: Any = sessions[-1] if isinstance(sessions, list) and sessions else {}
+        date = (last.get("ended") or last.get("started")) if isinstance(last, dict) else None
+        return ", ".join([*parts, str(date)[:10]] if date else parts)
+
+
+def find(results: Results) -> Findings:
+    """Compute the findings of a results directory."""
+    question, problems = parse(results.study)
+    axes = tuple(a for a in AXES if results.trials[a].nunique() > 1)
+    across, within = _layout(results.trials, axes, question)
+    conditions, number_of = _conditions(results.trials, axes)
+    curves = results.curves.assign(condition=results.curves["trial_id"].map(number_of))
+    curves, twice = _without_repeats(curves)
+    runs = run_table(curves)
+    runs["condition"] = runs["trial_id"].map(number_of).astype("int64")
+    chosen, uncompared = pairs(conditions, axes, question)
+    return Findings(
+        results=results,
+        question=question,
+        axes=axes,
+        across=across,
+        within=within,
+        conditions=conditions,
+        curves=curves.astype({"condition": "int64"}),
+        runs=runs,
+        chosen=tuple(chosen),
+        comparisons=comparison_table(runs, chosen, question.meaningful),
+        problems=(*results.problems, *problems, *twice, *uncompared),
+    )
+
+
+def _conditions(trials: pd.DataFrame, axes: tuple[str, ...]) -> tuple[pd.DataFrame, dict[str, int]]:
+    numbers = trials.groupby(list(AXES), sort=False).ngroup()
+    number_of = dict(zip(trials["trial_id"].astype(str), numbers.astype(int), strict=True))
+    conditions = trials[list(AXES)].drop_duplicates().reset_index(drop=True)
+    rows = conditions.to_dict("records")
+    labels = pd.Series([condition_label(row, axes) for row in rows], dtype="str")  # type: ignore[arg-type]
+    alike = labels.duplicated(keep=False)
+    first = trials.drop_duplicates(list(AXES))["trial_id"].astype(str).reset_index(drop=True)
+    conditions["label"] = labels.where(~alike, labels + " (trial " + first + ")")
+    seeds = trials["seeds"].map(len)
+    conditions["planned"] = seeds.groupby(numbers).max().reindex(conditions.index)
+    return conditions, number_of
+
+
+def _without_repeats(curves: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Count a (condition, seed) once: a repeat is the same computation, not another run."""
+    owner = curves.groupby(["condition", "seed"])["trial_id"].transform("min")
+    repeated = curves["trial_id"] != owner
+    if not repeated.any():
+        return curves, []
+    names = sorted(set(curves.loc[repeated, "trial_id"].astype(str)))
+    said = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    text = f"trial {said} repeats a configuration and seeds of an earlier trial: counted once"
+    return curves[~repeated].reset_index(drop=True), [text]
+
+
+def _layout(trials: pd.DataFrame, axes: tuple[str, ...], question: Question) -> tuple[str | None, str | None]:
+    """Choose the axes that figures are laid out by, the study's own choice first."""
+    few = [a for a in axes if trials[a].nunique() <= MOST_DISTINCT]
+    across = question.across if question.across in axes else None
+    within = question.within if question.within in axes else None
+    if across is None:
+        rest = [a for a in few if a != within]
+        across = max(rest, key=lambda a: (a in NUMERIC, trials[a].nunique()), default=None)
+        across = across or next((a for a in axes if a != within), None)
+    if within is None and question.across is None:
+        rest = [a for a in few if a != across]
+        within = min(rest, key=lambda a: trials[a].nunique(), default=None)
+    return across, within if within != across else None
+
+
+def _get(tree: Any, *keys: str) -> Any:
+    for key in keys:
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,156 @@
+"""How figures look: one theme, a colour-blind palette with markers beside it, byte-stable files."""
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from analysis.question import NUMERIC, value_label
+
+FORMATS = ("svg", "png", "pdf")
+MARKERS = "os^DvPX*"
+BAD = "#b2182b"
+GREY = "0.45"
+# No date and no program version: the same results give the same bytes.
+_METADATA: dict[str, dict[str, Any]] = {
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None},
+}
+_SETTINGS: dict[str, Any] = {
+    "svg.hashsalt": "residual-study",
+    "svg.fonttype": "path",
+    "pdf.fonttype": 42,
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "legend.title_fontsize": 8,
+    "legend.frameon": False,
+    "figure.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.6,
+    "path.simplify": True,
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour and marker of one level of an axis."""
+
+    color: Any
+    marker: str
+
+
+@contextmanager
+def theme() -> Iterator[None]:
+    """Use the project's look within the block; matplotlib's global settings come back after it."""
+    with mpl.rc_context({**sns.axes_style("whitegrid"), **_SETTINGS, "grid.color": "0.9"}):
+        yield
+
+
+def looks(axis: str | None, levels: Sequence[Any]) -> dict[Any, Look]:
+    """Give every level a colour that colour-blind readers can tell apart, and a marker.
+
+    More than four levels of a numeric axis get an ordered palette.
+    """
+    if axis in NUMERIC and len(levels) > 4:
+        colors: Any = sns.color_palette("viridis", len(levels))
+    else:
+        colors = [c for i, c in enumerate(sns.color_palette("colorblind")) if i not in (5, 6, 8)]
+    return {level: Look(colors[i % len(colors)], MARKERS[i % len(MARKERS)]) for i, level in enumerate(levels)}
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure (inches) that needs no global state and lays itself out."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def grid(rows: int, columns: int, width: float, height: float, **options: Any) -> tuple[Figure, np.ndarray]:
+    """Return a figure of panels, each `width` x `height` inches, and its axes (rows, columns)."""
+    figure = new_figure(width * columns + 0.4, height * rows + 0.6)
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def finish(figure: Figure, title: str, source: str, handles: Sequence[Any] = ()) -> Figure:
+    """Add the title, the source line below and, beside the panels, the legend."""
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
+    figure.supxlabel(source, x=0.01, ha="left", fontsize=7, color=GREY)
+    if handles:
+        figure.legend(handles=list(handles), loc="outside right center", alignment="left")
+    return figure
+
+
+def level_handles(axis: str | None, styles: dict[Any, Look]) -> list[Line2D]:
+    """Return legend entries for the levels of an axis."""
+    if axis is None:
+        return []
+    return [
+        Line2D([], [], color=look.color, marker=look.marker, ms=4, label=value_label(axis, level))
+        for level, look in styles.items()
+    ]
+
+
+def line_handle(label: str, **options: Any) -> Line2D:
+    """Return a legend entry for a line that is not tied to a level."""
+    return Line2D([], [], label=label, **{"color": "0.2", **options})
+
+
+def band_handle(label: str = "95 % t-interval") -> Patch:
+    """Return the legend entry for a band."""
+    return Patch(color="0.2", alpha=0.2, lw=0, label=label)
+
+
+def log_axis(axis: Any, values: Sequence[float]) -> None:
+    """Make a log axis with its ticks at the values themselves when they are few."""
+    axis.axes.set_xscale("log") if axis.axis_name == "x" else axis.axes.set_yscale("log")
+    if len(values) <= 9:
+        axis.set_ticks(list(values), labels=[f"{value:.3g}" for value in values])
+        axis.set_ticks([], minor=True)
+
+
+def zero_line(ax: Axes, across: bool = True) -> None:
+    """Draw the line of no difference, level or (across=False) upright."""
+    (ax.axhline if across else ax.axvline)(0, color="0.3", lw=0.8, zorder=1)
+
+
+def jitter(groups: pd.Series, seeds: pd.Series, width: float = 0.16) -> np.ndarray:
+    """Return sideways offsets in [-width, width], the same place for the same seed everywhere."""
+    order = seeds.rank(method="dense").to_numpy() - 1
+    count = max(float(order.max()), 1.0) if len(order) else 1.0
+    return (order / count * 2 - 1) * width if seeds.nunique() > 1 else np.zeros(len(groups))
+
+
+def render(figure: Figure, kind: str, dpi: int = 160) -> bytes:
+    """Return the figure as the bytes of an svg, png or pdf file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, dpi=dpi, metadata=_METADATA[kind])
+    return buffer.getvalue()
+
+
+def save(figure: Figure, stem: Path, formats: Sequence[str]) -> list[Path]:
+    """Write stem.svg, stem.png, ... and return their paths."""
+    paths = []
+    for kind in formats:
+        path = stem.with_name(f"{stem.name}.{kind}")
+        path.write_bytes(render(figure, kind))
+        paths.append(path)
+    return paths

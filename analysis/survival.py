@@ -1,0 +1,70 @@
+"""Epochs to an accuracy as survival data: a run that never got there is censored, not dropped.
+
+Kaplan-Meier estimate (Kaplan & Meier 1958) and logrank test (Mantel 1966), both SciPy's.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How a condition's runs reached a threshold.
+
+    reached of n runs did; median is the Kaplan-Meier median in epochs, NaN when fewer than half of
+    the runs are estimated to have reached it by the last epoch, `last`.
+    """
+
+    reached: int
+    n: int
+    median: float
+    last: int
+
+    @property
+    def text(self) -> str:
+        """The median in words: '12', '> 25' when censored."""
+        return f"> {self.last}" if np.isnan(self.median) else f"{self.median:g}"
+
+
+def censored(times: pd.DataFrame, unit: str = "epochs") -> stats.CensoredData:
+    """Return `convergence.time_to` rows as SciPy's right-censored data."""
+    values = times[unit].to_numpy(dtype=float)
+    return stats.CensoredData.right_censored(values, ~times["reached"].to_numpy(dtype=bool))
+
+
+def reached(times: pd.DataFrame) -> Reached:
+    """Summarise the rows of one condition and threshold."""
+    count, last = int(times["reached"].sum()), int(times["epochs"].max())
+    if count == 0:
+        return Reached(0, len(times), np.nan, last)
+    survival = stats.ecdf(censored(times)).sf
+    below = np.flatnonzero(survival.probabilities <= 0.5)
+    median = float(survival.quantiles[below[0]]) if len(below) else np.nan
+    return Reached(count, len(times), median, last)
+
+
+def survival_steps(times: pd.DataFrame, unit: str = "epochs") -> pd.DataFrame:
+    """Return the steps (time, share of the runs that have reached the threshold), from time 0.
+
+    The last step stands at the largest time seen, censored or not.
+    """
+    end = float(times[unit].max())
+    if not times["reached"].any():
+        return pd.DataFrame({"time": [0.0, end], "share": [0.0, 0.0]})
+    cdf = stats.ecdf(censored(times, unit)).cdf
+    share = np.concatenate([[0.0], cdf.probabilities, cdf.probabilities[-1:]])
+    return pd.DataFrame({"time": np.concatenate([[0.0], cdf.quantiles, [end]]), "share": share})
+
+
+def logrank_p(a: pd.DataFrame, b: pd.DataFrame) -> float:
+    """Return the logrank p-value between two conditions.
+
+    NaN with fewer than 2 runs in a condition, or when no run of either reached the threshold.
+    """
+    if min(len(a), len(b)) < 2 or not (a["reached"].any() or b["reached"].any()):
+        return float("nan")
+    with np.errstate(invalid="ignore", divide="ignore"):  # all runs at one same epoch: 0 / 0
+        return float(stats.logrank(censored(a), censored(b)).pvalue)

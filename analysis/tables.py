@@ -1,0 +1,142 @@
+"""The tables of the report: data frames that are shown and written as tables/*.csv."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+from analysis.comparison import half_width
+from analysis.findings import Findings
+from analysis.records import AXES
+from analysis.survival import logrank_p, reached
+
+MEASURES = ("train_accuracy", "test_accuracy", "selected_accuracy", "aulc", "gap", "train_loss")
+_INTERVALS = ("interval", "joint_interval", "paired_interval")
+
+
+def summary(findings: Findings) -> pd.DataFrame:
+    """Return one row per condition, planned ones that have not finished too.
+
+    Columns: configuration, the axes, runs (planned), n (finished), diverged (runs), then for every
+    measure its mean, sd, low and high (95 % Student-t interval over the n runs), seconds (mean
+    training time of the finished trials, all their seeds together), and for every threshold T:
+    reached_T (runs), seen_T (runs that trained at all) and epochs_to_T (Kaplan-Meier median).
+    """
+    conditions, runs = findings.conditions, findings.runs
+    table = conditions[["label", *AXES, "planned"]].rename(columns={"label": "configuration", "planned": "runs"})
+    finished = runs[runs["complete"]].groupby("condition")
+    table["n"] = finished.size().reindex(table.index).fillna(0).astype("int64")
+    diverged = runs.groupby("condition")["diverged"].sum()
+    table["diverged"] = diverged.reindex(table.index).fillna(0).astype("int64")
+    for measure in MEASURES:
+        if measure == "selected_accuracy" and not findings.has_validation:
+            continue
+        table = table.join(_spread(runs, measure))
+    table["seconds"] = finished["seconds"].mean().reindex(table.index)
+    return table.join(_thresholds(findings))
+
+
+def time_table(findings: Findings) -> pd.DataFrame:
+    """Return one row per (condition, threshold): reached of n, Kaplan-Meier median epochs."""
+    rows = []
+    for (condition, threshold), times in findings.times.groupby(["condition", "threshold"]):
+        result = reached(times)
+        label = findings.label(int(condition))
+        rows.append(
+            {"condition": condition, "configuration": label, "threshold": threshold}
+            | {"reached": result.reached, "n": result.n, "median_epochs": result.median}
+            | {"censored_at": result.last, "text": result.text}
+        )
+    columns = ("condition", "configuration", "threshold", "reached", "n", "median_epochs")
+    return pd.DataFrame(rows, columns=[*columns, "censored_at", "text"])
+
+
+def logrank_table(findings: Findings) -> pd.DataFrame:
+    """Return the logrank test of every declared and baseline pair at every threshold.
+
+    p_adjusted: Holm over all rows of the family.
+    """
+    groups = {(int(str(c)), float(str(t))): g for (c, t), g in findings.times.groupby(["condition", "threshold"])}
+    rows = [
+        {"family": pair.family, "name": pair.name, "threshold": threshold}
+        | {"a": findings.label(pair.a), "b": findings.label(pair.b)}
+        | {"p": logrank_p(groups[pair.a, threshold], groups[pair.b, threshold])}
+        for pair in findings.chosen
+        if pair.family != "exploratory"
+        for threshold in findings.question.thresholds
+        if (pair.a, threshold) in groups and (pair.b, threshold) in groups
+    ]
+    table = pd.DataFrame(rows, columns=["family", "name", "threshold", "a", "b", "p"])
+    table["p_adjusted"] = table.groupby("family")["p"].transform(_holm)
+    return table
+
+
+def comparison_rows(findings: Findings, comparisons: pd.DataFrame) -> pd.DataFrame:
+    """Return comparisons for reading: labels for condition numbers, intervals as two columns."""
+    if comparisons.empty:
+        return comparisons
+    table = comparisons.copy()
+    for side in ("a", "b"):
+        table[side] = [findings.label(int(number)) for number in table[side]]
+    for name in _INTERVALS:
+        place = int(table.columns.get_indexer(pd.Index([name]))[0])
+        pairs = table.pop(name)
+        table.insert(place, f"{name}_low", [pair[0] for pair in pairs])
+        table.insert(place + 1, f"{name}_high", [pair[1] for pair in pairs])
+    return table
+
+
+def run_rows(findings: Findings) -> pd.DataFrame:
+    """Return every run with its scalars and its condition's words."""
+    table = findings.runs.drop(columns="condition")
+    table.insert(1, "configuration", findings.runs["condition"].map(findings.conditions["label"]))
+    return table
+
+
+def trial_rows(findings: Findings) -> pd.DataFrame:
+    """Return the trials with the seeds as text."""
+    trials = findings.results.trials.copy()
+    trials["seeds"] = [" ".join(str(int(s)) for s in seeds) for seeds in trials["seeds"]]
+    return trials
+
+
+def write(tables: dict[str, pd.DataFrame], directory: Path) -> list[Path]:
+    """Write every table as directory/NAME.csv, numbers to ten digits, and return the paths."""
+    paths = []
+    for name, table in tables.items():
+        path = directory / f"{name}.csv"
+        table.to_csv(path, index=False, float_format="%.10g", lineterminator="\n")
+        paths.append(path)
+    return paths
+
+
+def _spread(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
+    stats = runs.groupby("condition")[measure].agg(["mean", "std", "count"])
+    half = half_width(stats["std"].to_numpy(), stats["count"].to_numpy())
+    columns = {
+        f"{measure}_mean": stats["mean"],
+        f"{measure}_sd": stats["std"],
+        f"{measure}_low": stats["mean"] - half,
+        f"{measure}_high": stats["mean"] + half,
+    }
+    return pd.DataFrame(columns)
+
+
+def _thresholds(findings: Findings) -> pd.DataFrame:
+    table = time_table(findings)
+    columns = {}
+    for threshold in findings.question.thresholds:
+        rows = table[table["threshold"] == threshold].set_index("condition")
+        columns[f"reached_{threshold:g}"] = rows["reached"]
+        columns[f"seen_{threshold:g}"] = rows["n"]
+        columns[f"epochs_to_{threshold:g}"] = rows["text"]
+    return pd.DataFrame(columns, index=findings.conditions.index)
+
+
+def _holm(p: pd.Series) -> np.ndarray:
+    values = p.to_numpy(dtype=float)
+    adjusted, known = np.full(len(values), np.nan), ~np.isnan(values)
+    if known.any():
+        adjusted[known] = multipletests(values[known], method="holm")[1]
+    return adjusted
