@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from study.data_arrays import DataError, ImageData
 from study.data_cache import cached
 from study.data_decoding import decode
-from study.data_listing import ImageFile, Listing, list_folder
+from study.data_listing import SUFFIXES, ImageFile, Listing, list_folder
 
 log = logging.getLogger(__name__)
 
@@ -19,15 +19,24 @@ log = logging.getLogger(__name__)
 def load_folder(folder: Path, data_dir: Path) -> ImageData:
     """The images of FOLDER/train/<class>/ and FOLDER/test/<class>/, decoded on the first call only.
 
-    Grey, palette, CMYK and transparent images become RGB (transparency is dropped). The decoded
-    images are kept in DATA_DIR/cache and used for as long as the folder's listing (paths, sizes,
-    times of change) and the version of Pillow stay the same.
+    Files without the suffix of an image are left out with a warning, hidden ones in silence. Grey,
+    palette, CMYK and transparent images become RGB (transparency is dropped). The decoded images
+    are kept in DATA_DIR/cache and used for as long as the folder's listing (paths, sizes, times of
+    change) and the version of Pillow stay the same.
 
     Raises:
         DataError: train/ or test/ is missing, a class is missing or has no images, there are
             fewer than two classes, a file cannot be read or decoded, or an image is not 32 x 32.
     """
     listing = list_folder(folder)
+    if listing.left_out:
+        log.warning(
+            "%s: left out %d file(s) without the suffix of an image (%s), the first is %s",
+            folder,
+            len(listing.left_out),
+            ", ".join(SUFFIXES),
+            listing.left_out[0],
+        )
     if listing.problems:
         _, problems = decode(listing.paths)
         raise DataError.of([*listing.problems, *problems])

@@ -1,7 +1,6 @@
 """What lies in FOLDER/train/<class>/* and FOLDER/test/<class>/*, without opening an image."""
 
 import hashlib
-import logging
 import os
 import stat
 from collections.abc import Iterator
@@ -11,8 +10,6 @@ from pathlib import Path
 import PIL
 
 from study.data_arrays import DataError
-
-log = logging.getLogger(__name__)
 
 LAYOUT = "a data folder holds train/<class>/ and test/<class>/ with the images of each class"
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -36,12 +33,14 @@ class Listing:
         folder: the data folder.
         train: the image files of every class that has a folder in train/, likewise test.
         problems: why the folder cannot be used as it is, a line each.
+        left_out: paths of files without the suffix of an image.
     """
 
     folder: Path
     train: dict[str, list[ImageFile]]
     test: dict[str, list[ImageFile]]
     problems: list[str]
+    left_out: list[str]
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -71,8 +70,7 @@ class Listing:
 def list_folder(folder: Path) -> Listing:
     """List a folder in torchvision's ImageFolder layout.
 
-    Sub-folders of a class belong to the class. Names that start with a dot are skipped, and files
-    without the suffix of an image are left out with a warning.
+    Sub-folders of a class belong to the class. Names that start with a dot are skipped.
 
     Raises:
         DataError: there is no such folder, or it has no train/ or no test/.
@@ -83,15 +81,8 @@ def list_folder(folder: Path) -> Listing:
         raise DataError(f"{folder}: cannot be read ({error.strerror})") from error
     finder = _Finder()
     train, test = (finder.classes(folder / split) for split in ("train", "test"))
-    if finder.left_out:
-        log.warning(
-            "%s: left out %d file(s) whose names do not end in %s; the first is %s",
-            folder,
-            len(finder.left_out),
-            ", ".join(SUFFIXES),
-            min(finder.left_out),
-        )
-    return Listing(folder, train, test, [*_class_problems(folder, train, test), *finder.problems])
+    problems = [*_class_problems(folder, train, test), *finder.problems]
+    return Listing(folder, train, test, problems, sorted(finder.left_out))
 
 
 def _check_layout(folder: Path) -> None:
@@ -113,32 +104,34 @@ class _Finder:
 
     def classes(self, split: Path) -> dict[str, list[ImageFile]]:
         try:
-            folders = [path for path in split.iterdir() if path.is_dir()]
+            folders = sorted(path for path in split.iterdir() if path.is_dir())
         except OSError as error:
             self._cannot_read(error)
             return {}
-        return {
-            folder.name: sorted(self._images(folder)) for folder in sorted(folders) if not folder.name.startswith(".")
-        }
+        visible = [folder for folder in folders if not folder.name.startswith(".")]
+        return {folder.name: sorted(self._images(folder)) for folder in visible}
 
     def _images(self, class_folder: Path) -> Iterator[ImageFile]:
+        for path in self._visible_files(class_folder):
+            if not path.lower().endswith(SUFFIXES):
+                self.left_out.append(path)
+                continue
+            try:
+                status = os.stat(path)  # noqa: PTH116
+            except OSError as error:
+                self._cannot_read(error)
+                continue
+            if stat.S_ISREG(status.st_mode):
+                yield ImageFile(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+    def _visible_files(self, class_folder: Path) -> Iterator[str]:
+        """Paths as text: ``Path`` would take most of the time of 60,000 files."""
         walk = os.walk(class_folder, onerror=self._cannot_read, followlinks=True)
         for directory, folders, names in walk:
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
-                if name.startswith("."):
-                    continue
-                path = os.path.join(directory, name)  # noqa: PTH118 (Path is slow for 60,000 files)
-                if not name.lower().endswith(SUFFIXES):
-                    self.left_out.append(path)
-                    continue
-                try:
-                    status = os.stat(path)  # noqa: PTH116
-                except OSError as error:
-                    self._cannot_read(error)
-                    continue
-                if stat.S_ISREG(status.st_mode):
-                    yield ImageFile(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+                if not name.startswith("."):
+                    yield os.path.join(directory, name)  # noqa: PTH118
 
     def _cannot_read(self, error: OSError) -> None:
         self.problems.append(f"{error.filename}: cannot be read ({error.strerror})")

@@ -28,6 +28,13 @@ def test_a_mistyped_name_is_taken_for_a_folder_and_the_error_names_all_choices(
         load("digit", tmp_path)
 
 
+@pytest.mark.parametrize("name", ["auto", "cifar10"])
+def test_cifar10_from_the_data_directory(tmp_path: Path, name: str) -> None:
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"the beginning of an archive")
+    with pytest.raises(DataError, match=r"cifar-10-python.tar.gz: damaged or incomplete"):
+        load(name, tmp_path)
+
+
 def read_only(data: ImageData) -> ImageData:
     """As Ray's object store maps them."""
     for array in (data.train_images, data.train_labels, data.test_images, data.test_labels):

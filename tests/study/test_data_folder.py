@@ -122,6 +122,17 @@ def test_an_unwritable_data_directory_only_costs_the_caching(
     assert "cannot be kept there" in caplog.text
 
 
+def test_files_that_are_no_images_are_left_out_with_a_warning(
+    folder: Path, data_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "train/cat/notes.txt").write_text("by hand")
+    with caplog.at_level(logging.WARNING):
+        assert len(load_folder(folder, data_dir).train_images) == 5
+    [record] = caplog.records
+    assert "left out 1 file(s)" in record.getMessage()
+    assert "train/cat/notes.txt" in record.getMessage()
+
+
 def test_jpeg(tmp_path: Path, data_dir: Path) -> None:
     folder = write_folder(tmp_path / "pets", {"cat": 1, "dog": 1}, suffix="jpg")
     data = load_folder(folder, data_dir)

@@ -1,4 +1,3 @@
-import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -37,13 +36,11 @@ def test_the_order_is_by_class_then_by_path_and_sub_folders_belong_to_their_clas
     ]
 
 
-def test_files_that_are_no_images_are_left_out_with_a_warning(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_files_that_are_no_images_are_left_out(folder: Path) -> None:
     (folder / "train/cat/notes.txt").write_text("by hand")
-    with caplog.at_level(logging.WARNING):
-        listing = list_folder(folder)
+    listing = list_folder(folder)
     assert len(listing.train["cat"]) == 3
-    assert "left out 1 file" in caplog.text
-    assert "notes.txt" in caplog.text
+    assert listing.left_out == [f"{folder}/train/cat/notes.txt"]
 
 
 def test_no_such_folder(tmp_path: Path) -> None:
