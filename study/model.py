@@ -122,12 +122,15 @@ class ConvBlock(nn.Module):
         self.norm2 = norm()
 
     def body(self, x: Tensor) -> Tensor:
-        """Everything before the block's last ReLU, without a skip connection."""
-        return self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
+        """Everything before the block's last ReLU, without a skip connection.
+
+        In place where autograd does not need the value again: a step is bound by memory more than by arithmetic.
+        """
+        return self.norm2(self.conv2(F.relu_(self.norm1(self.conv1(x)))))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, R * 8, 12, 12) -> the same shape."""
-        return F.relu(self.body(x))
+        return F.relu_(self.body(x))
 
 
 class ResidualBlock(ConvBlock):
@@ -135,7 +138,7 @@ class ResidualBlock(ConvBlock):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, R * 8, 12, 12) -> the same shape."""
-        return F.relu(self.body(x) + x)
+        return F.relu_(self.body(x).add_(x))
 
 
 BLOCKS: dict[str, type[ConvBlock]] = {"residual": ResidualBlock, "conv": ConvBlock}

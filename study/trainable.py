@@ -12,11 +12,10 @@ import torch
 from ray import tune
 
 from study.data import ImageData
-from study.records import Row, TrialRecord, finite_or_none, now
+from study.records import STATE_FILE, Row, TrialRecord, finite_or_none, now, trial_id
 from study.space import Configuration
 from study.training import EpochRecord, Training
 
-STATE_FILE = "state.pt"
 PER_SEED = ("train_loss", "train_accuracy", "validation_accuracy", "test_accuracy")
 
 
@@ -44,7 +43,7 @@ class TrialSettings:
 class ReplicaTrainable(tune.Trainable):
     """One configuration, all its seeds side by side; a step is an epoch.
 
-    Ray Tune's ``config`` is ``{"number": position in the plan, "configuration": {...}}``. Each step reports the mean over
+    Ray Tune's ``config`` is ``{"trial": {"number": position in the plan, "configuration": {...}}}``. Each step reports the mean over
     the seeds of every measure, so that a search never chases a lucky seed, and beside it the values of each seed as
     ``seed_<s>/<measure>``.
 
@@ -75,8 +74,8 @@ class ReplicaTrainable(tune.Trainable):
         row = self._row(record)
         self._rows.append(row)
         self._record.append(row)
-        diverged_all = self._settings.stop_when_diverged and all(record.diverged)
-        return self._report(record) | {"done": self._training.finished or diverged_all}
+        finished = self._training.finished or (self._settings.stop_when_diverged and all(record.diverged))
+        return self._report(record) | {"done": finished, "finished": finished}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """The full state and the rows so far, as one file."""
@@ -90,8 +89,8 @@ class ReplicaTrainable(tune.Trainable):
 
     def _begin(self, config: dict[str, Any]) -> None:
         torch.set_num_threads(max(1, int(self._settings.cpus)))
-        configuration = Configuration(**config["configuration"])
-        self._trial_id = trial_id(config["number"])
+        configuration = Configuration(**config["trial"]["configuration"])
+        self._trial_id = trial_id(config["trial"]["number"])
         self._rows: list[Row] = []
         self._device = assigned_device()
         self._training = Training(
@@ -129,6 +128,7 @@ class ReplicaTrainable(tune.Trainable):
             "iterations": record.iterations,
             "seconds": record.seconds,
             "diverged": sum(record.diverged),
+            "device": describe_device(self._device),
         }
         for measure in PER_SEED:
             values = getattr(record, measure)
@@ -138,11 +138,6 @@ class ReplicaTrainable(tune.Trainable):
             for seed, value in zip(self._settings.seeds, values, strict=True):
                 metrics[f"seed_{seed}/{measure}"] = value
         return metrics
-
-
-def trial_id(number: int) -> str:
-    """The name of the trial at a position of the plan; the same in every session of a study."""
-    return f"{number:04d}"
 
 
 def assigned_device() -> str:

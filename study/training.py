@@ -23,8 +23,8 @@ from study.precision import autocast, dtype_of, set_precision
 from study.space import Configuration
 
 BATCH_SIZE = 128
-# Large enough to drown the cost of a call, small enough that eight channels of it stay in a core's cache.
-ACCURACY_BATCH_SIZE = 500
+# Large enough to drown the cost of a call, small enough that the activations of several replicas stay in a core's cache.
+ACCURACY_BATCH_SIZE = 250
 
 
 @dataclasses.dataclass(frozen=True)

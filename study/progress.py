@@ -1,0 +1,101 @@
+"""The live display: a bar in a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from study.results import TrialStatus
+from study.space import Configuration
+
+SECONDS_BETWEEN_LINES = 30.0
+
+
+class ProgressDisplay:
+    """Shows epochs done of all planned ones, and a line for every trial that ends.
+
+    Without a terminal (a log file, a batch system) a plain line stands in for the bar, twice a minute at most.
+
+    Args:
+        console: where to write.
+        trials: of the plan.
+        epochs: of all trials of the plan together.
+        epochs_done: of those, in earlier sessions.
+    """
+
+    def __init__(self, console: Console, trials: int, epochs: int, epochs_done: int) -> None:
+        self._console = console
+        self._trials, self._epochs = trials, epochs
+        self._ended = 0
+        self._done: dict[str, int] = {}
+        self._before = epochs_done
+        self._last_line = time.monotonic()
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("epochs"),
+            TimeElapsedColumn(),
+            TextColumn("left:"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("starting", total=epochs, completed=epochs_done)
+        self._running: set[str] = set()
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def started(self, trial: TrialStatus) -> None:
+        """A trial began, or began again."""
+        self._running.add(trial.trial_id)
+        self._update()
+
+    def epoch(self, trial: TrialStatus, metrics: Mapping[str, Any]) -> None:
+        """A trial finished an epoch."""
+        before = self._done.get(trial.trial_id, metrics["epoch"] - 1)
+        self._before += max(0, metrics["epoch"] - before)
+        self._done[trial.trial_id] = max(before, metrics["epoch"])
+        self._update()
+        if not self._console.is_terminal and time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            self._console.print(f"{self._before} of {self._epochs} epochs, {self._ended} trials ended")
+
+    def ended(self, trial: TrialStatus, metrics: Mapping[str, Any]) -> None:
+        """A trial completed, was stopped or failed."""
+        self._running.discard(trial.trial_id)
+        self._ended += 1
+        self._update()
+        if trial.status == "failed":
+            reason = (trial.error or "").strip().splitlines()
+            what = f"failed: {reason[-1] if reason else 'unknown error'}"
+        else:
+            what = (
+                f"{trial.status}: {trial.epochs_done} epochs, train {metrics['train_accuracy']:.2f} %, "
+                f"test {metrics['test_accuracy']:.2f} %, {metrics['seconds']:.0f} s"
+            )
+        self._console.print(
+            f"trial {trial.trial_id} ({describe(trial.configuration)}) {what}", markup=False, highlight=False
+        )
+
+    def _update(self) -> None:
+        running = ", ".join(sorted(self._running)) or "none"
+        self._bar.update(self._task, completed=self._before, description=f"running: {running}")
+
+
+def describe(configuration: Configuration) -> str:
+    """A configuration in a few words."""
+    c = configuration
+    blocks = "block" if c.num_blocks == 1 else "blocks"
+    norm = "batch norm" if c.batch_norm else "no batch norm"
+    return f"{c.num_blocks} {c.block} {blocks}, {norm}, lr {c.lr:g}, {c.epochs} epochs"

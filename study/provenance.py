@@ -1,0 +1,98 @@
+"""Where a result comes from: versions, commit, command line, hardware and data, a session at a time."""
+
+import importlib.metadata
+import json
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from study.data import ImageData
+from study.nodes import Facts
+from study.records import now
+from study.results import write_json
+
+FORMAT = 1
+PACKAGES = (
+    *("torch", "torchvision", "ray", "optuna", "numpy", "pandas", "scikit-learn", "pillow"),
+    "residual-study",
+)
+
+
+def begin_session(file: Path, data: ImageData, precision: str, command: str, nodes: list[Facts]) -> None:
+    """Add a session to provenance.json, which the first one makes; its outcome is "running" until ``end_session``."""
+    session = {
+        "command": command,
+        "started": now(),
+        "ended": None,
+        "outcome": "running",
+        "versions": versions(),
+        "git": git_state(Path(__file__).parent),
+        "hardware": {"nodes": nodes},
+    }
+    content = read_provenance(file) or {"format": FORMAT, "data": describe_data(data), "precision": precision}
+    content.setdefault("sessions", []).append(session)
+    write_json(file, content)
+
+
+def end_session(file: Path, outcome: str) -> None:
+    """Say how the last session ended: completed, failed (some trials did) or interrupted."""
+    content = read_provenance(file)
+    if content is None:
+        return
+    content["sessions"][-1] |= {"ended": now(), "outcome": outcome}
+    write_json(file, content)
+
+
+def read_provenance(file: Path) -> dict[str, Any] | None:
+    """The content, or None where there is no file.
+
+    Raises:
+        ValueError: the file is not what this project writes.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    if not isinstance(content, dict) or not isinstance(content.get("data"), dict):
+        raise ValueError(f"{file} does not hold a study's provenance")
+    return content
+
+
+def describe_data(data: ImageData) -> dict[str, Any]:
+    """Name, fingerprint and numbers of images of a data set."""
+    return {
+        "name": data.name,
+        "fingerprint": data.fingerprint,
+        "train": len(data.train_labels),
+        "validation": len(data.validation_labels),
+        "test": len(data.test_labels),
+        "classes": list(data.classes),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Python, the operating system and the packages that results depend on."""
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_state(folder: Path) -> dict[str, Any]:
+    """The commit of the checkout that holds ``folder`` and whether files differ from it; nulls without git."""
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=30, check=True
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip()
+
+    changes = git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}

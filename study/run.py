@@ -1,0 +1,121 @@
+"""The command line: ``python -m study.run --space search_spaces/depth.yaml``."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from study.exit_status import BAD_INPUT, DONE, INTERRUPTED
+from study.plan import plan_of
+from study.progress import describe
+from study.space import SpaceError, Study, load_study
+
+
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a study; the exit status is 0, 1 (some trials failed), 2 (bad input) or 130 (interrupted)."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(arguments)
+    overrides = list(options.set)
+    if options.data is not None:
+        overrides.append(f"data={_quoted(options.data)}")
+    try:
+        study = load_study(options.space, overrides)
+    except SpaceError as error:
+        print(error, file=sys.stderr)
+        return BAD_INPUT
+    # Numbers are read off these lines and pasted elsewhere: no colours, no wrapping by rich.
+    console = Console(highlight=False, soft_wrap=True)
+    if options.dry_run:
+        return _dry_run(study, console)
+    # Ray and torch take seconds to import; bad input and a dry run need neither.
+    from study import session
+
+    request = session.Request(
+        study=study,
+        results=options.results or Path("results") / study.name,
+        data_dir=options.data_dir,
+        resume=options.resume,
+        address=options.address,
+        report=not options.no_report,
+        command=command_line(arguments),
+    )
+    try:
+        return session.run(request, console)
+    except session.InputError as error:
+        print(error, file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("interrupted before any trial was started", file=sys.stderr)
+        return INTERRUPTED
+
+
+def command_line(arguments: Sequence[str]) -> str:
+    """The command as a shell takes it."""
+    return shlex.join(["python", "-m", "study.run", *arguments])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m study.run",
+        description="Train every configuration of a space file over several seeds and compare them.",
+        epilog="exit status: 0 all well; 1 some trials failed; 2 the input is wrong, nothing was started; "
+        "130 interrupted, and how to resume is printed",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--space", type=Path, required=True, metavar="FILE", help="the space file (YAML)")
+    parser.add_argument(
+        "--data",
+        metavar="auto|cifar10|digits|FOLDER",
+        help="the images; FOLDER holds train/<class>/ and test/<class>/ (default: the space file's, else auto)",
+    )
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        default=Path("data"),
+        metavar="DIR",
+        help="where CIFAR-10 is kept or downloaded to, and decoded folders are cached (default: data)",
+    )
+    parser.add_argument("--results", type=Path, metavar="DIR", help="default: results/<name of the study>")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any key of the space file, dotted: --set seeds=3 --set space.epochs=2; may be repeated",
+    )
+    parser.add_argument("--resume", action="store_true", help="finish the study in the results directory")
+    parser.add_argument("--dry-run", action="store_true", help="print every configuration and the totals; start nothing")
+    parser.add_argument("--address", help="join a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT")
+    parser.add_argument("--no-report", action="store_true", help="write no figures at the end")
+    return parser
+
+
+def _quoted(text: str) -> str:
+    """A value of ``--set`` that is this text whatever YAML would make of it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _dry_run(study: Study, console: Console) -> int:
+    if study.search.algorithm == "optuna":
+        console.print(f"{study.name}: optuna draws {study.search.samples} configurations while the study runs")
+        return DONE
+    trials = plan_of(study)
+    for trial in trials:
+        console.print(f"{trial.trial_id}  {describe(trial.configuration)}", markup=False)
+    seeds = len(study.seed_list)
+    epochs = sum(trial.configuration.epochs for trial in trials)
+    console.print(
+        f"{study.name}: {len(trials)} trials of {seeds} seeds (seeds {', '.join(map(str, study.seed_list))}): "
+        f"{len(trials) * seeds} runs, {epochs * seeds} model-epochs",
+        markup=False,
+    )
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

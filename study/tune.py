@@ -1,0 +1,197 @@
+"""Study -> Ray Tune: connect, resources, the Tuner, one session of trials."""
+
+import dataclasses
+import logging
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.experiment import Trial
+
+from study.data import ImageData
+from study.plan import PlannedTrial, longest_first
+from study.results import ResultsDirectory, TrialStatus
+from study.resume import newest_checkpoints, next_session
+from study.space import Resources, Study
+from study.status import Listener, StatusCallback
+from study.trainable import ReplicaTrainable, TrialSettings
+
+# A killed worker or node is no fault of the trial: it is started again from its checkpoint this often.
+MAX_FAILURES = 2
+
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",  # our own progress display, instead of Ray's
+    # Checkpoints are small here; Ray's warning that they are saved often is noise.
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+}
+
+
+class TuneError(Exception):
+    """What Ray cannot be asked to do; the message says what to change."""
+
+
+def check_supported(study: Study) -> None:
+    """Refuse what the space file may ask for but this version does not do.
+
+    Raises:
+        TuneError: an optuna search or a scheduler.
+    """
+    if study.search.algorithm == "optuna":
+        raise TuneError("search.algorithm optuna: not yet; use grid or random")
+    if study.scheduler.name != "none":
+        raise TuneError(f"scheduler.name {study.scheduler.name}: not yet; use none")
+
+
+def connect(address: str | None) -> None:
+    """Start Ray on this machine, or join the cluster at ``address``.
+
+    Raises:
+        TuneError: there is no cluster at the address.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is None:
+        ray.init(address="local", num_cpus=available_cpus(), include_dashboard=False, **quiet)
+        return
+    try:
+        ray.init(address=address, **quiet)
+    except Exception as error:  # Ray raises anything from ConnectionError to ValueError here
+        raise TuneError(
+            f"--address {address}: no Ray cluster could be joined ({_first_line(error)}); "
+            "start one with `ray start --head` or `ray up cluster.yaml`, and see `ray status`"
+        ) from error
+
+
+def available_cpus() -> int:
+    """Cores this process may use, which a container or taskset can make fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def trial_resources(resources: Resources, nodes: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """CPUs and GPUs of a trial, with ``gpus: auto`` settled: one GPU where the cluster has any.
+
+    Args:
+        resources: of the space file.
+        nodes: the resources of each node that is alive, as Ray names them (CPU, GPU).
+
+    Raises:
+        TuneError: no node is large enough for a trial, which would then wait for ever.
+    """
+    if resources.gpus == "auto":
+        gpus = 1.0 if any(node.get("GPU", 0) >= 1 for node in nodes) else 0.0
+    else:
+        gpus = float(resources.gpus)
+    wanted = {"CPU": float(resources.cpus), "GPU": gpus}
+    if not any(all(node.get(k, 0) >= v for k, v in wanted.items()) for node in nodes):
+        largest = {k: max((node.get(k, 0) for node in nodes), default=0) for k in wanted}
+        raise TuneError(
+            f"a trial asks for {wanted['CPU']:g} CPUs and {wanted['GPU']:g} GPUs, but no machine of the cluster has that "
+            f"(at most {largest['CPU']:g} CPUs and {largest['GPU']:g} GPUs): lower resources.cpus or resources.gpus"
+        )
+    return wanted
+
+
+def concurrent_trials(wanted: Mapping[str, float], nodes: Sequence[Mapping[str, float]]) -> int:
+    """How many trials fit on the nodes at once."""
+
+    def on(node: Mapping[str, float]) -> int:
+        # Ray counts in ten-thousandths; so does this, lest 1 / 0.1 be 9.
+        return min(math.floor(node.get(k, 0) / v + 1e-4) for k, v in wanted.items() if v)
+
+    return sum(on(node) for node in nodes)
+
+
+def node_resources() -> list[dict[str, float]]:
+    """The resources of each node of the cluster that is alive."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def make_tuner(
+    trials: Sequence[PlannedTrial],
+    trainable: Any,
+    resources: Mapping[str, float],
+    study: Study,
+    results: ResultsDirectory,
+    callbacks: Sequence[tune.Callback] = (),
+) -> tune.Tuner:
+    """A Tuner that runs exactly the given trials of the plan, the longest first.
+
+    Configurations are listed by this project, not drawn by Ray, so that a dry run shows what a run will do, and a trial
+    that never starts is known all the same. Each session is an experiment of its own below trials/: two in one
+    directory would mix, and a restored one starts over in silence when its state file is torn.
+    """
+    chosen = [
+        {"number": trial.number, "configuration": dataclasses.asdict(trial.configuration)}
+        for trial in longest_first(trials)
+    ]
+    return tune.Tuner(
+        tune.with_resources(trainable, dict(resources)),
+        param_space={"trial": tune.grid_search(chosen)},
+        tune_config=tune.TuneConfig(
+            reuse_actors=True, trial_name_creator=_trial_name, trial_dirname_creator=_trial_name
+        ),
+        run_config=tune.RunConfig(
+            name=next_session(results.trials),
+            storage_path=str(results.trials.resolve()),
+            failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
+            checkpoint_config=tune.CheckpointConfig(
+                checkpoint_frequency=study.checkpoint.every,
+                num_to_keep=study.checkpoint.keep,
+                checkpoint_at_end=True,
+            ),
+            callbacks=list(callbacks),
+            verbose=0,
+        ),
+    )
+
+
+def run_session(
+    study: Study,
+    statuses: dict[str, TrialStatus],
+    remaining: Sequence[PlannedTrial],
+    data: ImageData,
+    results: ResultsDirectory,
+    listener: Listener,
+) -> None:
+    """Run the remaining trials of a study, each from its newest checkpoint; blocks until they end.
+
+    The images go into Ray's object store once, and every trial of a node maps the same copy. Returns also when the user
+    interrupts; ``statuses`` then tells which trials are interrupted or not started.
+    """
+    settings = TrialSettings(
+        seeds=study.seed_list,
+        precision=study.precision,
+        stop_when_diverged=study.on_divergence == "stop",
+        cpus=study.resources.cpus,
+        records=results.records.resolve(),
+        checkpoints=newest_checkpoints(remaining, results.trials.resolve()),
+    )
+    resources = trial_resources(study.resources, node_resources())
+    trainable = tune.with_parameters(ReplicaTrainable, data=data, settings=settings)
+    callback = StatusCallback(statuses, results, listener)
+    tuner = make_tuner(remaining, trainable, resources, study, results, [callback])
+    # Ray's own advice on how to restore its experiment would mislead: a study is resumed with --resume.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    try:
+        tuner.fit()
+    finally:
+        for status in statuses.values():
+            if status.status == "running":
+                status.status = "interrupted"
+        results.write_trials(statuses.values())
+
+
+def _trial_name(trial: Trial) -> str:
+    each = trial.config["trial"]
+    c = each["configuration"]
+    norm = "bn" if c["batch_norm"] else "nobn"
+    return f"{each['number']:04d}_{c['block']}{c['num_blocks']}_{norm}_lr{c['lr']:g}_e{c['epochs']}_{trial.trial_id}"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
