@@ -86,6 +86,22 @@ def welch_interval(a: np.ndarray, b: np.ndarray, confidence: float = 0.95) -> In
     return float(low), float(high)
 
 
+def welch_bands(a: np.ndarray, b: np.ndarray, confidence: float = 0.95) -> dict[str, np.ndarray]:
+    """Return `difference`, `low` and `high` of mean(a) - mean(b), column by column.
+
+    a, b: shape (runs, columns). low and high are NaN where `welch_interval` is.
+    """
+    difference = a.mean(axis=0) - b.mean(axis=0)
+    low, high = np.full(len(difference), np.nan), np.full(len(difference), np.nan)
+    varied = (np.ptp(a, axis=0) > 0) | (np.ptp(b, axis=0) > 0)
+    if min(len(a), len(b)) >= 2 and varied.any():
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Precision loss")
+            result: Any = stats.ttest_ind(a[:, varied], b[:, varied], equal_var=False)
+        low[varied], high[varied] = result.confidence_interval(confidence)
+    return {"difference": difference, "low": low, "high": high}
+
+
 def constant(values: np.ndarray) -> bool:
     """Say whether the values are all equal, up to rounding."""
     return bool(np.ptp(values) <= 1e-9 * max(1.0, float(np.abs(values).max())))

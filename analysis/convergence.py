@@ -14,6 +14,9 @@ every definition reads the recorded accuracy after each epoch.
 - Divergence: the loss was not finite at some epoch. Diverged runs stay in every mean.
 """
 
+from collections.abc import Iterator
+from typing import cast
+
 import numpy as np
 import pandas as pd
 
@@ -64,6 +67,12 @@ def time_to(curves: pd.DataFrame, threshold: float) -> pd.DataFrame:
     table.insert(0, "threshold", float(threshold))
     types = {"epoch": "int64", "iterations": "int64"}
     return table.astype(types).rename(columns={"epoch": "epochs"}).reset_index()
+
+
+def by_condition(table: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Yield (number of the condition, its rows) of a table with the column `condition`."""
+    for number, rows in table.groupby("condition", sort=True):
+        yield cast(int, number), rows
 
 
 def _area(curves: pd.DataFrame) -> pd.Series:

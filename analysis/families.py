@@ -2,7 +2,7 @@
 
 Three families, each at a family-wise error of 5 %:
 - declared: the study's own questions. p-values by Holm (1979).
-- baseline: every condition against the baseline that shares its other axes. p-values by Dunnett
+- baseline: every other condition against the baseline that shares its other axes. p-values by Dunnett
   (1955), many against one; by Holm from Welch's tests where the spreads differ (Bartlett's test,
   p < 0.01: Dunnett assumes one spread, and a single diverging condition would hide the rest),
   where Dunnett is not defined, or where the family is large.
@@ -21,6 +21,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from analysis.comparison import compare, constant
+from analysis.convergence import by_condition
 from analysis.question import Condition, Question
 from analysis.records import AXES
 
@@ -48,8 +49,10 @@ def pairs(conditions: pd.DataFrame, axes: tuple[str, ...], question: Question) -
     problems: list[str] = []
     points = {int(n): row for n, row in zip(conditions.index, _rows(conditions), strict=True)}
     declared = list(_declared(points, question, problems))
-    baseline = list(_baseline(points, axes, question, problems))
-    taken = {frozenset((p.a, p.b)) for p in (*declared, *baseline)}
+    asked = {frozenset((p.a, p.b)) for p in declared}
+    against = _baseline(points, axes, question, problems)
+    baseline = [p for p in against if frozenset((p.a, p.b)) not in asked]
+    taken = asked | {frozenset((p.a, p.b)) for p in baseline}
     if question.searches:
         problems.append(
             "a search explores: only declared questions and the baseline are compared; "
@@ -74,7 +77,7 @@ def comparison_table(
     Columns: family, name, a, b (condition numbers), those of `comparison.Comparison`, p_adjusted,
     adjustment (its name) and family_size.
     """
-    values = {int(str(c)): g.set_index("seed")[measure] for c, g in runs.groupby("condition", sort=True)}
+    values = {number: rows.set_index("seed")[measure] for number, rows in by_condition(runs)}
     nothing = pd.Series(dtype="float64")
     rows: list[dict[str, Any]] = []
     for family in FAMILIES:

@@ -67,10 +67,20 @@ class Findings:
         return bool(self.curves["validation_accuracy"].notna().any())
 
     @property
+    def fixed(self) -> str:
+        """The axes that do not vary, in words; '' when all do or none does."""
+        axes = [axis for axis in AXES if axis not in self.axes]
+        if not self.axes or not axes or self.conditions.empty:
+            return ""
+        first = {axis: self.conditions[axis].iloc[0] for axis in axes}
+        return condition_label(first, tuple(axes))
+
+    @property
     def source(self) -> str:
-        """Data set, seeds and date: the line under every figure."""
+        """Data set, fixed axes, seeds and date: the line under every figure."""
         provenance = self.results.provenance
         parts = [str(_get(provenance, "data", "name") or "unknown data set")]
+        parts += [self.fixed] if self.fixed else []
         parts.append(_count(self.runs["seed"].nunique(), "seed"))
         sessions = provenance.get("sessions")
         last: Any = sessions[-1] if isinstance(sessions, list) and sessions else {}

@@ -16,6 +16,13 @@ AXIS_TITLES = {
     "lr": "Learning rate",
     "epochs": "Planned epochs",
 }
+SHORT_TITLES = {
+    "block": "Block",
+    "num_blocks": "Blocks",
+    "batch_norm": "Norm",
+    "lr": "LR",
+    "epochs": "Epochs",
+}
 NUMERIC = ("num_blocks", "lr", "epochs")
 THRESHOLDS = (40.0, 50.0, 55.0, 60.0)
 Condition = Mapping[str, Any]
@@ -87,7 +94,7 @@ def value_label(axis: str, value: Any) -> str:
 def tick_label(axis: str, value: Any) -> str:
     """Return a value of an axis for a tick below that axis's own title."""
     if axis == "batch_norm":
-        return "with" if value else "without"
+        return "yes" if value else "no"
     return f"{value:.3g}" if axis == "lr" else str(value)
 
 

@@ -126,7 +126,7 @@ def _frame(columns: dict[str, list[Any]], types: dict[str, str]) -> pd.DataFrame
     def joined(parts: list[Any]) -> Any:
         return np.concatenate(parts) if parts else []
 
-    return pd.DataFrame({k: pd.Series(joined(columns[k])).astype(t) for k, t in types.items()})
+    return pd.DataFrame({name: joined(columns[name]) for name in types}).astype(dict(types))
 
 
 def _per_seed(line: dict[str, Any], name: str, seeds: int) -> list[Any]:
@@ -178,8 +178,9 @@ def _header(content: dict[str, Any], place: str, problems: list[str]) -> Record 
     if content.get("format") != FORMAT:
         problems.append(f"{place}: format {content.get('format')!r}, this version reads format {FORMAT}; skipped")
         return None
-    known = isinstance(configuration, dict) and all(axis in configuration for axis in AXES)
-    if not known or not isinstance(seeds, list) or not seeds or "trial_id" not in content:
+    if not isinstance(configuration, dict) or any(axis not in configuration for axis in AXES):
+        configuration = None
+    if configuration is None or not isinstance(seeds, list) or not seeds or "trial_id" not in content:
         problems.append(f"{place}: not a whole description of a trial; its file is skipped")
         return None
     return Record(str(content["trial_id"]), configuration, [int(seed) for seed in seeds])

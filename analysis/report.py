@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
+from rich.padding import Padding
 from rich.table import Table
 
 from analysis import style, tables, words
@@ -14,6 +17,8 @@ from analysis.cautions import cautions
 from analysis.figures.catalogue import CATALOGUE, Entry
 from analysis.figures.common import NoDataError
 from analysis.findings import Findings, find
+from analysis.question import SHORT_TITLES, tick_label
+from analysis.records import AXES
 from analysis.results import read
 
 MOST_PRINTED = 30
@@ -39,7 +44,7 @@ class Report:
     out: Path
     findings: Findings
     summary: pd.DataFrame
-    verdicts: tuple[str, ...]
+    verdicts: tuple[words.Group, ...]
     warnings: tuple[str, ...]
     drawn: tuple[Drawn, ...]
     left_out: tuple[tuple[str, str], ...]
@@ -85,50 +90,68 @@ def write_report(directory: Path, out: Path | None = None, formats: Sequence[str
 def print_summary(report: Report, console: Console) -> None:
     """Print the summary table, the verdicts and the warnings."""
     findings = report.findings
-    console.print(_rich_table(report))
+    _print_table(report, console)
     if len(report.summary) > MOST_PRINTED:
         console.print(f"... and {len(report.summary) - MOST_PRINTED} more in tables/summary.csv")
-    for line in report.verdicts[:MOST_PRINTED]:
-        console.print(f"[bold]•[/bold] {escape(line)}")
+    for group in report.verdicts:
+        if group.heading:
+            console.print(f"[bold]{escape(group.heading)}[/bold]", highlight=False)
+        for line in group.lines[:MOST_PRINTED]:
+            console.print(Padding(f"• {escape(str(line))}", (0, 0, 0, 2)), highlight=False)
+        if group.reading:
+            console.print(Padding(f"[dim]{escape(group.reading)}[/dim]", (0, 0, 0, 2)))
     for line in words.tally(findings.comparisons, findings.question.meaningful):
-        console.print(f"[dim]{escape(line)}[/dim]")
+        console.print(f"[dim]{escape(line)}[/dim]", highlight=False)
     for line in report.warnings[:MOST_PRINTED]:
-        console.print(f"[yellow]![/yellow] {escape(line)}")
+        console.print(f"[yellow]![/yellow] {escape(line)}", highlight=False)
     console.print(f"Report: {report.out}", soft_wrap=True, highlight=False)
 
 
-def _rich_table(report: Report) -> Table:
+def _print_table(report: Report, console: Console) -> None:
+    """Print the summary with as many thresholds as the terminal is wide enough for."""
+    thresholds = list(report.findings.question.thresholds)
+    table = _rich_table(report, thresholds)
+    unlimited = console.options.update(max_width=10_000)
+    while thresholds and Measurement.get(console, unlimited, table).maximum > console.width:
+        thresholds.pop(0)
+        table = _rich_table(report, thresholds)
+    console.print(table)
+
+
+def _rich_table(report: Report, thresholds: Sequence[float]) -> Table:
     findings = report.findings
-    table = Table(title=escape(findings.results.name), title_justify="left")
-    table.add_column("Configuration")
-    for name in ("n", "Train (%)", "Test (%)"):
-        table.add_column(name, justify="right")
-    thresholds = [f"{t:g}" for t in findings.question.thresholds]
-    for threshold in thresholds:
-        table.add_column(f"Epochs to {threshold} %", justify="right")
-    table.add_column("Seconds", justify="right")
+    axes = findings.axes or AXES
+    caption = "mean ± sd over n seeds; ≥T %: median epochs to T % test accuracy"
+    table = Table(
+        title=escape(f"{findings.results.name}: {findings.source}"),
+        title_justify="left",
+        caption=caption if thresholds else None,
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for axis in axes:
+        table.add_column(SHORT_TITLES[axis], no_wrap=True)
+    for name in ("n", "Train (%)", "Test (%)", *(f"≥{t:g} %" for t in thresholds), "Time (s)"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in report.summary.head(MOST_PRINTED).to_dict("records"):
         table.add_row(
-            escape(str(row["configuration"])),
+            *(tick_label(axis, row[axis]) for axis in axes),
             _finished(row["n"], row["runs"]),
             words.mean_sd(row["train_accuracy_mean"], row["train_accuracy_sd"]),
             words.mean_sd(row["test_accuracy_mean"], row["test_accuracy_sd"]),
-            *(_reached(row, threshold) for threshold in thresholds),
+            *(_text(row[f"epochs_to_{t:g}"]) for t in thresholds),
             "–" if pd.isna(row["seconds"]) else f"{row['seconds']:.0f}",
         )
     return table
 
 
 def _finished(n: int, planned: float) -> str:
-    return str(n) if n == planned else f"{n} of {planned:.0f}"
+    return str(n) if n == planned else f"{n}/{planned:.0f}"
 
 
-def _reached(row: dict, threshold: str) -> str:
-    if pd.isna(row[f"reached_{threshold}"]):
-        return "–"
-    reached, seen = int(row[f"reached_{threshold}"]), int(row[f"seen_{threshold}"])
-    text = str(row[f"epochs_to_{threshold}"])
-    return text if reached == seen else f"{text} ({reached}/{seen})"
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else "–"
 
 
 def _prepare(out: Path) -> None:

@@ -1,6 +1,7 @@
 """How figures look: one theme, a colour-blind palette with markers beside it, byte-stable files."""
 
 import io
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,7 +62,8 @@ class Look:
 @contextmanager
 def theme() -> Iterator[None]:
     """Use the project's look within the block; matplotlib's global settings come back after it."""
-    with mpl.rc_context({**sns.axes_style("whitegrid"), **_SETTINGS, "grid.color": "0.9"}):
+    settings: Any = {**sns.axes_style("whitegrid"), **_SETTINGS, "grid.color": "0.9"}
+    with mpl.rc_context(settings):
         yield
 
 
@@ -80,6 +82,7 @@ def looks(axis: str | None, levels: Sequence[Any]) -> dict[Any, Look]:
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure (inches) that needs no global state and lays itself out."""
     figure = Figure(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.07, h_pad=0.06)  # type: ignore[union-attr]
     FigureCanvasAgg(figure)
     return figure
 
@@ -93,7 +96,8 @@ def grid(rows: int, columns: int, width: float, height: float, **options: Any) -
 def finish(figure: Figure, title: str, source: str, handles: Sequence[Any] = ()) -> Figure:
     """Add the title, the source line below and, beside the panels, the legend."""
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
-    figure.supxlabel(source, x=0.01, ha="left", fontsize=7, color=GREY)
+    lines = textwrap.fill(source, int(18 * figure.get_figwidth()))
+    figure.supxlabel(lines, x=0.01, ha="left", fontsize=7, color=GREY)
     if handles:
         figure.legend(handles=list(handles), loc="outside right center", alignment="left")
     return figure
@@ -130,6 +134,16 @@ def log_axis(axis: Any, values: Sequence[float]) -> None:
 def zero_line(ax: Axes, across: bool = True) -> None:
     """Draw the line of no difference, level or (across=False) upright."""
     (ax.axhline if across else ax.axvline)(0, color="0.3", lw=0.8, zorder=1)
+
+
+def zone(ax: Axes, meaningful: float, across: bool = True) -> None:
+    """Shade the differences that do not matter, ±meaningful percentage points."""
+    (ax.axhspan if across else ax.axvspan)(-meaningful, meaningful, color="0.9", lw=0, zorder=0)
+
+
+def zone_handle(meaningful: float) -> Patch:
+    """Return the legend entry of `zone`."""
+    return Patch(color="0.9", lw=0, label=f"±{meaningful:g}: does not matter")
 
 
 def jitter(groups: pd.Series, seeds: pd.Series, width: float = 0.16) -> np.ndarray:

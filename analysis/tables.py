@@ -1,6 +1,8 @@
 """The tables of the report: data frames that are shown and written as tables/*.csv."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -40,16 +42,21 @@ def summary(findings: Findings) -> pd.DataFrame:
 def time_table(findings: Findings) -> pd.DataFrame:
     """Return one row per (condition, threshold): reached of n, Kaplan-Meier median epochs."""
     rows = []
-    for (condition, threshold), times in findings.times.groupby(["condition", "threshold"]):
+    for (condition, threshold), times in groups_of_times(findings):
         result = reached(times)
-        label = findings.label(int(condition))
         rows.append(
-            {"condition": condition, "configuration": label, "threshold": threshold}
-            | {"reached": result.reached, "n": result.n, "median_epochs": result.median}
+            {"condition": condition, "configuration": findings.label(condition)}
+            | {"threshold": threshold, "reached": result.reached, "n": result.n, "median_epochs": result.median}
             | {"censored_at": result.last, "text": result.text}
         )
     columns = ("condition", "configuration", "threshold", "reached", "n", "median_epochs")
     return pd.DataFrame(rows, columns=[*columns, "censored_at", "text"])
+
+
+def groups_of_times(findings: Findings) -> Iterator[tuple[tuple[int, float], pd.DataFrame]]:
+    """Yield ((condition, threshold), the rows of `Findings.times`)."""
+    for key, times in findings.times.groupby(["condition", "threshold"]):
+        yield cast(tuple[int, float], key), times
 
 
 def logrank_table(findings: Findings) -> pd.DataFrame:

@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 import pandas as pd
 
 from analysis.comparison import MOST_SEEDS, mean_interval
+from analysis.convergence import by_condition
 from analysis.families import FAMILIES
 from analysis.findings import Findings
-
-UNITS = "percentage points"
 
 
 def points(value: float) -> str:
@@ -39,7 +39,7 @@ def p_value(p: float) -> str:
     return "< 0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.995 else "1.0"
 
 
-def verdict(row: Mapping[str, Any], meaningful: float) -> str:
+def verdict(row: Mapping[Any, Any], meaningful: float) -> str:
     """Return the verdict on a comparison in words, against the meaningful difference."""
     d = points(meaningful)
     if row["verdict"] == "larger":
@@ -48,42 +48,83 @@ def verdict(row: Mapping[str, Any], meaningful: float) -> str:
         return f"smaller than {d}"
     needed = row["seeds_needed"]
     if needed is None or math.isnan(needed):
-        return f"undecided: {row['note']}" if row["note"] else "undecided"
-    if needed > MOST_SEEDS:
-        return f"undecided, more than {MOST_SEEDS} seeds would be needed to decide"
-    return f"undecided, about {int(needed)} seeds would decide"
-
-
-def sentence(row: Mapping[str, Any], findings: Findings) -> str:
-    """Return one comparison as a sentence, numbers first, verdict last."""
-    a, b = findings.label(int(row["a"])), findings.label(int(row["b"]))
-    if math.isnan(row["difference"]):
-        return f"{a} against {b}: no verdict, {row['note']}."
-    side = "higher" if row["difference"] >= 0 else "lower"
-    numbers = f"{row['mean_a']:.2f} against {row['mean_b']:.2f} % test accuracy"
-    runs = f"{row['n_a']} and {row['n_b']} runs"
+        return f"undecided ({row['note']})" if row["note"] else "undecided"
     low, high = row["joint_interval"]
-    if not math.isnan(low):
-        joint = f" jointly over {row['family_size']} comparisons" if row["family_size"] > 1 else ""
-        runs = f"95 % interval of the difference{joint} {interval(low, high)}, {runs}"
-    by = f"{abs(row['difference']):.2f} points {side}"
-    return f"{a} is {by} than {b} ({numbers}; {runs}): {verdict(row, findings.question.meaningful)}."
+    differs = f"not 0, but undecided against {d}" if low > 0 or high < 0 else "undecided"
+    if needed > MOST_SEEDS:
+        return f"{differs}, more than {MOST_SEEDS:,} seeds would be needed to decide"
+    return f"{differs}, about {int(needed)} seeds would decide"
 
 
-def headline(findings: Findings) -> list[str]:
-    """Return the sentences that answer the study's question, the strongest family alone.
+@dataclass(frozen=True)
+class Line:
+    """One statement and the verdict at its end; kind is '' where there is nothing to judge."""
 
-    The declared questions if there are any, else the comparisons with the baseline, else the
-    exploratory ones; a study without comparisons gets its means instead.
+    text: str
+    verdict: str = ""
+    kind: str = ""
+
+    def __str__(self) -> str:
+        """Return the line as plain text."""
+        return f"{self.text}: {self.verdict}" if self.verdict else self.text
+
+
+@dataclass(frozen=True)
+class Group:
+    """Statements under one heading, with how to read their numbers."""
+
+    heading: str
+    lines: tuple[Line, ...]
+    reading: str = ""
+
+
+def headline(findings: Findings) -> list[Group]:
+    """Return the statements that answer the study's question.
+
+    The declared questions, then the comparisons with the baseline; the exploratory ones only in
+    their stead; the means where there is nothing to compare.
     """
     table = findings.comparisons
-    if table.empty:
-        return _means(findings)
+    groups: list[Group] = []
     for family in FAMILIES:
-        rows = table[table["family"] == family]
-        if len(rows):
-            return [sentence(row, findings) for row in rows.to_dict("records")]  # type: ignore[arg-type]
-    return []
+        rows = table[table["family"] == family] if len(table) else table
+        if len(rows) and (family != "exploratory" or not groups):
+            groups += _groups(rows, family, findings)
+    return groups or [Group("", tuple(Line(text) for text in _means(findings)))]
+
+
+def _groups(rows: pd.DataFrame, family: str, findings: Findings) -> list[Group]:
+    size = len(rows)
+    joint = f"jointly over {size} comparisons" if size > 1 else "of the difference"
+    reading = f"Test accuracy, percentage points; [ ]: 95 % interval {joint}."
+    groups = []
+    for key, members in rows.groupby("b" if family == "baseline" else "name", sort=False):
+        if family == "baseline":
+            row = members.iloc[0]
+            b = findings.label(int(row["b"]))
+            heading = f"Against {b} ({row['mean_b']:.2f} %, n = {row['n_b']})"
+            heading = f"Against {b}" if math.isnan(row["mean_b"]) else heading
+        else:
+            heading = f"{family.capitalize()}: {key}"
+        lines = [_line(row, family, findings) for row in members.to_dict("records")]
+        groups.append(Group(heading, tuple(lines), reading))
+    return groups
+
+
+def _line(row: Mapping[Any, Any], family: str, findings: Findings) -> Line:
+    a, b = findings.label(int(row["a"])), findings.label(int(row["b"]))
+    said = verdict(row, findings.question.meaningful)
+    if math.isnan(row["difference"]):
+        return Line(a if family == "baseline" else f"{a} against {b}", f"no verdict, {row['note']}")
+    low, high = row["joint_interval"]
+    span = "" if math.isnan(low) else f" {interval(low, high)}"
+    if family == "baseline":
+        text = f"{a} ({row['mean_a']:.2f} %, n = {row['n_a']}): {row['difference']:+.2f}{span}"
+        return Line(text, said, row["verdict"])
+    side = "higher" if row["difference"] >= 0 else "lower"
+    numbers = f"{row['mean_a']:.2f} against {row['mean_b']:.2f} %, n = {row['n_a']} and {row['n_b']}"
+    text = f"{a} is {abs(row['difference']):.2f} points {side} than {b} ({numbers}){span}"
+    return Line(text, said, row["verdict"])
 
 
 def tally(comparisons: pd.DataFrame, meaningful: float) -> list[str]:
@@ -108,11 +149,11 @@ def _means(findings: Findings) -> list[str]:
     if findings.question.searches and runs["condition"].nunique() > 1:
         return [_best(findings)]
     lines = []
-    for condition, group in runs.groupby("condition"):
+    for condition, group in by_condition(runs):
         values = group["test_accuracy"].to_numpy()
         low, high = mean_interval(values)
         lines.append(
-            f"{findings.label(int(str(condition)))}: {values.mean():.2f} % test accuracy "
+            f"{findings.label(condition)}: {values.mean():.2f} % test accuracy "
             f"(95 % interval of the mean {interval(low, high, signed=False)}, {len(values)} runs); "
             "one finished configuration, nothing to compare it with."
         )
@@ -123,7 +164,7 @@ def _best(findings: Findings) -> str:
     means = findings.runs.groupby("condition")["validation_accuracy"].mean().dropna()
     if means.empty:
         return "The study has no validation set: no configuration is picked from its search."
-    best = int(str(means.idxmax()))
+    best = cast(int, means.idxmax())
     values = findings.runs.loc[findings.runs["condition"] == best, "test_accuracy"].dropna()
     low, high = mean_interval(values.to_numpy())
     return (

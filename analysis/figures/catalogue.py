@@ -7,7 +7,23 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from analysis.figures import convergence, final_accuracy
+from analysis.figures import (
+    convergence,
+    final_accuracy,
+    forest,
+    generalisation_gap,
+    head_to_head,
+    interaction,
+    search_history,
+    search_importance,
+    search_parallel,
+    search_rungs,
+    search_slices,
+    seed_spread,
+    sensitivity,
+    survival,
+    timeline,
+)
 from analysis.findings import Findings
 
 
@@ -21,19 +37,27 @@ class Entry:
     draw: Callable[[Any], Figure]
 
 
+def _entry(name: str, heading: str, module: Any, **options: Any) -> Entry:
+    return Entry(name, heading, partial(module.info, **options), module.draw)
+
+
 CATALOGUE = (
-    Entry("convergence", "Convergence by epoch", convergence.info, convergence.draw),
-    Entry(
-        "convergence_steps",
-        "Convergence by SGD steps",
-        partial(convergence.info, amount="iterations"),
-        convergence.draw,
-    ),
-    Entry(
-        "convergence_seconds",
-        "Convergence by training time",
-        partial(convergence.info, amount="seconds"),
-        convergence.draw,
-    ),
-    Entry("final_accuracy", "Final accuracy", final_accuracy.info, final_accuracy.draw),
+    _entry("convergence", "Convergence by epoch", convergence),
+    _entry("convergence_steps", "Convergence by SGD steps", convergence, amount="iterations"),
+    _entry("convergence_seconds", "Convergence by training time", convergence, amount="seconds"),
+    _entry("head_to_head", "Head to head", head_to_head),
+    _entry("final_accuracy", "Final accuracy", final_accuracy),
+    _entry("forest", "Differences and verdicts", forest),
+    _entry("survival", "Epochs to an accuracy", survival),
+    _entry("generalisation_gap", "Generalisation gap", generalisation_gap),
+    _entry("seed_spread", "Spread between seeds", seed_spread),
+    _entry("interaction", "Interaction", interaction),
+    _entry("learning_rate", "Learning-rate sensitivity", sensitivity, axis="lr"),
+    _entry("budget", "Training budget", sensitivity, axis="epochs"),
+    _entry("search_history", "Search history", search_history),
+    _entry("search_slices", "Search: slices", search_slices),
+    _entry("search_parallel", "Search: parallel coordinates", search_parallel),
+    _entry("search_importance", "Search: importance of the axes", search_importance),
+    _entry("search_rungs", "Search: early stopping", search_rungs),
+    _entry("timeline", "Who trained where and when", timeline),
 )

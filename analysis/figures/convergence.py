@@ -4,7 +4,7 @@ One panel for every combination of the axes but the one in colours; above 12 pan
 one faint line a condition and, where a validation set allows to choose, the best five in colour.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,7 @@ def info(findings: Findings, amount: str = "epoch") -> Info:
         facets=() if overview else panels,
         within=findings.within,
         hues=tuple(levels(findings, findings.within)),
-        labels={int(n): str(label) for n, label in findings.conditions["label"].items()},
+        labels={n: findings.label(n) for n in range(len(findings.conditions))},
         best=_best(findings) if overview else (),
         source=f"{findings.source}. {_how(findings, overview)}",
     )
@@ -111,7 +111,7 @@ def draw(info: Info) -> Figure:
         for ax, name in ((above, "Accuracy (%)"), (below, "Training loss")):
             ax.set_ylabel(name if column == 0 else "")
             ax.tick_params(labelleft=column == 0)
-    for ax in axes.ravel()[[]] if rows == 1 else _unused(axes, len(info.facets), columns):
+    for ax in _unused(axes, len(info.facets), columns):
         ax.set_axis_off()
     return style.finish(figure, _title(info), info.source, _handles(info, styles))
 
@@ -227,7 +227,7 @@ def _unused(axes: np.ndarray, panels: int, columns: int) -> list[Axes]:
 
 
 def _handles(info: Info, styles: dict[Any, style.Look]) -> list[Any]:
-    plain = replace(info).single.groupby("condition")["seed"].nunique().max() == 1
+    plain = info.single.groupby("condition")["seed"].nunique().max() == 1
     handles: list[Any] = style.level_handles(info.within, styles)
     handles += [style.line_handle("test"), style.line_handle("train", ls="--")]
     if not plain:

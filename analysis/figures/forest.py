@@ -1,0 +1,123 @@
+"""Forest plot: every difference with its intervals against the zone that does not matter."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis import style, words
+from analysis.figures.common import NoDataError
+from analysis.findings import Findings
+from analysis.tables import comparison_rows
+
+MOST_ROWS = 40
+# Colour and marker of a verdict.
+VERDICTS = {
+    "larger": ("#0173b2", "o"),
+    "smaller": ("#029e73", "s"),
+    "undecided": ("0.5", "D"),
+}
+
+
+@dataclass(frozen=True)
+class Info:
+    """What the figure shows.
+
+    table: one row per comparison in the figure's order, as `tables.comparison_rows`, with
+    `said` (the verdict in words).
+    """
+
+    table: pd.DataFrame
+    meaningful: float
+    left_out: int
+    source: str
+
+
+def info(findings: Findings) -> Info:
+    """Return the comparisons that have a difference, the declared first.
+
+    Exploratory ones are left out when the figure would have more than 40 rows. Raises NoDataError
+    without any comparison of finished runs.
+    """
+    table = findings.comparisons
+    if len(table):
+        table = table[table["difference"].notna()]
+    if table.empty:
+        raise NoDataError("no two conditions to compare have finished runs")
+    shown = table
+    if len(table) > MOST_ROWS:
+        declared = table[table["family"] != "exploratory"]
+        shown = (declared if len(declared) else table).head(MOST_ROWS)
+    d = findings.question.meaningful
+    said = [_short(words.verdict(row, d)) for row in shown.to_dict("records")]
+    return Info(
+        table=comparison_rows(findings, shown).assign(said=said),
+        meaningful=d,
+        left_out=len(table) - len(shown),
+        source=f"{findings.source}. Thick: 95 % Welch interval; thin: the same jointly over the "
+        "family, which the verdict reads. Shaded: ±{d:g}, too small to matter.",
+    )
+
+
+def draw(info: Info) -> Figure:
+    """Draw one row a comparison, families apart, the verdict at the right."""
+    table = info.table.reset_index(drop=True)
+    gaps = (table["family"] != table["family"].shift()).cumsum()
+    y = table.index + 1.4 * gaps
+    figure = style.new_figure(7.6, 1.3 + 0.23 * float(y.max()))
+    ax = figure.subplots()
+    style.zone(ax, info.meaningful, across=False)
+    style.zero_line(ax, across=False)
+    for place, (_, row) in zip(y, table.iterrows(), strict=True):
+        color, marker = VERDICTS[str(row["verdict"])]
+        thin = (row["joint_interval_low"], row["joint_interval_high"])
+        ax.plot(thin, (place, place), color=color, lw=0.9)
+        ax.plot((row["interval_low"], row["interval_high"]), (place, place), color=color, lw=2.6)
+        filled = color if row["verdict"] != "undecided" else "white"
+        ax.plot(row["difference"], place, marker, color=color, mfc=filled, ms=5)
+        ax.annotate(
+            str(row["said"]),
+            (1.01, place),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize=7,
+        )
+    for family, places in y.groupby(table["family"]):
+        ax.annotate(
+            str(family).capitalize(),
+            (-0.01, float(places.min()) - 0.95),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            ha="right",
+            fontsize=8,
+            fontweight="bold",
+        )
+    ax.set_yticks(y, [f"{a} − {b}" for a, b in zip(table["a"], table["b"], strict=True)])
+    ax.tick_params(axis="y", labelsize=7)
+    ax.set_ylim(float(y.max()) + 0.8, float(y.min()) - 1.6)
+    ax.set_xlabel("Difference in final test accuracy (percentage points)")
+    ax.grid(False, axis="y")
+    _scale(ax, table, info.meaningful)
+    source = info.source
+    if info.left_out:
+        source += f" {info.left_out} more comparisons are in tables/comparisons.csv."
+    return style.finish(figure, "Differences between conditions", source)
+
+
+def _scale(ax: Axes, table: pd.DataFrame, meaningful: float) -> None:
+    """Squeeze the ends when a broken condition would squash the rest."""
+    extent = table[["difference", "joint_interval_low", "joint_interval_high"]].abs().max(axis=1)
+    if extent.max() > 12 * max(extent.quantile(0.25), meaningful):
+        ax.set_xscale("symlog", linthresh=5 * meaningful, linscale=2)
+        ticks = [0.0, 2 * meaningful, 5 * meaningful]
+        step = 10.0 * meaningful
+        while step <= extent.max():
+            ticks.append(step)
+            step *= 2 if str(step)[0] in "15" else 2.5
+        every = sorted({*ticks, *(-t for t in ticks)})
+        ax.set_xticks(every, [f"{t:g}" for t in every])
+
+
+def _short(said: str) -> str:
+    return said.split(" (")[0].replace(" would decide", "").replace(" would be needed to decide", "")

@@ -1,0 +1,126 @@
+"""Two conditions side by side: their curves, and the curve of their difference with its interval."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis import style
+from analysis.comparison import welch_bands
+from analysis.families import Pair
+from analysis.figures.common import NoDataError, summarise
+from analysis.findings import Findings
+
+MOST_PAIRS = 3
+MEASURES = {"test_accuracy": "-", "train_accuracy": "--"}
+
+
+@dataclass(frozen=True)
+class Info:
+    """What the figure shows, for each of at most three pairs.
+
+    means: per pair, side (0 or 1), measure and epoch: mean, low, high, n. table: per pair, measure
+    and epoch: difference, low, high (95 % Welch interval). labels: the two sides of each pair.
+    """
+
+    means: pd.DataFrame
+    table: pd.DataFrame
+    labels: tuple[tuple[str, str], ...]
+    meaningful: float
+    source: str
+
+
+def info(findings: Findings) -> Info:
+    """Return the curves of the declared questions, else of one comparison with the baseline.
+
+    Raises NoDataError when the study compares nothing, or before both sides have been trained.
+    """
+    pairs = _choose(findings)
+    if not pairs:
+        raise NoDataError("no two conditions to compare have been trained yet")
+    means, differences = [], []
+    for number, pair in enumerate(pairs):
+        curves = [findings.curves[findings.curves["condition"] == c] for c in (pair.a, pair.b)]
+        for measure in MEASURES:
+            for side, table in enumerate(curves):
+                mean = summarise(table, ["epoch"], measure)
+                means.append(mean.assign(pair=number, side=side, measure=measure))
+            values = [c.pivot(index="seed", columns="epoch", values=measure) for c in curves]
+            both = values[0].columns.intersection(values[1].columns)
+            bands = welch_bands(values[0][both].to_numpy(), values[1][both].to_numpy())
+            columns = {"pair": number, "measure": measure, "epoch": both, **bands}
+            differences.append(pd.DataFrame(columns))
+    return Info(
+        means=pd.concat(means, ignore_index=True),
+        table=pd.concat(differences, ignore_index=True),
+        labels=tuple((findings.label(pair.a), findings.label(pair.b)) for pair in pairs),
+        meaningful=findings.question.meaningful,
+        source=f"{findings.source}. Bands: 95 % intervals, Student-t of a mean, Welch of a difference, epoch by epoch.",
+    )
+
+
+def draw(info: Info) -> Figure:
+    """Draw a row a pair: the curves left, the difference right."""
+    figure, axes = style.grid(len(info.labels), 2, 3.2, 2.5, sharex="row")
+    looks = style.looks(None, [0, 1])
+    for number, labels in enumerate(info.labels):
+        left, right = axes[number]
+        means = info.means[info.means["pair"] == number]
+        for (side, measure), rows in means.groupby(["side", "measure"]):
+            _curve(left, rows, "mean", looks[side], MEASURES[str(measure)])
+        _difference(right, info, number)
+        left.set(ylabel="Accuracy (%)", xlabel="Epoch")
+        right.set(ylabel="Difference (percentage points)", xlabel="Epoch")
+        handles: list[Any] = [
+            style.line_handle(label, color=looks[side].color, marker=looks[side].marker, ms=4)
+            for side, label in enumerate(labels)
+        ]
+        left.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.05, 1.0))
+        right.set_title("first minus second")
+    handles = [
+        style.line_handle("test"),
+        style.line_handle("train", ls="--"),
+        style.band_handle("95 % interval"),
+        style.zone_handle(info.meaningful),
+    ]
+    return style.finish(figure, "Head to head", info.source, handles)
+
+
+def _choose(findings: Findings) -> list[Pair]:
+    trained = set(findings.curves["condition"])
+    pairs = [p for p in findings.chosen if p.a in trained and p.b in trained]
+    declared = [p for p in pairs if p.family == "declared"]
+    if declared:
+        return declared[:MOST_PAIRS]
+    within = findings.within or findings.across
+    alone = [p for p in pairs if _only_differ_in(findings, p, within)]
+    for family in ("baseline", "exploratory"):
+        for choice in (alone, pairs):
+            if found := [p for p in choice if p.family == family]:
+                return found[:1]
+    return []
+
+
+def _only_differ_in(findings: Findings, pair: Pair, axis: str | None) -> bool:
+    a, b = (findings.conditions.loc[number] for number in (pair.a, pair.b))
+    return [name for name in findings.axes if bool(a[name] != b[name])] == [axis]
+
+
+def _curve(ax: Axes, rows: pd.DataFrame, value: str, look: style.Look, dash: str) -> None:
+    ax.fill_between(rows["epoch"], rows["low"], rows["high"], color=look.color, alpha=0.18, lw=0)
+    marker = look.marker if dash == "-" else None
+    every = max(1, len(rows) // 6)
+    ax.plot(rows["epoch"], rows[value], dash, color=look.color, marker=marker, ms=4, markevery=every)
+
+
+def _difference(ax: Axes, info: Info, number: int) -> None:
+    style.zone(ax, info.meaningful)
+    style.zero_line(ax)
+    table = info.table[info.table["pair"] == number]
+    look = style.Look("0.15", "")
+    for measure, rows in table.groupby("measure", sort=False):
+        shown = rows if measure == "test_accuracy" else rows.assign(low=np.nan, high=np.nan)
+        _curve(ax, shown, "difference", look, MEASURES[str(measure)])

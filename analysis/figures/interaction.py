@@ -1,0 +1,112 @@
+"""Interaction of two axes: does the effect of one depend on the other (depth x batch norm)?"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis import style
+from analysis.comparison import welch_interval
+from analysis.figures.common import NoDataError, finished_runs, levels, summarise
+from analysis.findings import Findings
+from analysis.question import AXIS_TITLES, tick_label, value_label
+
+
+@dataclass(frozen=True)
+class Info:
+    """What the figure shows.
+
+    means: per (place along the axis, level): mean, low, high, n of the final test accuracy.
+    table: per (place, level but the first): difference from the first level with its 95 % Welch
+    interval low, high.
+    """
+
+    means: pd.DataFrame
+    table: pd.DataFrame
+    across: str
+    within: str
+    places: tuple[Any, ...]
+    hues: tuple[Any, ...]
+    meaningful: float
+    source: str
+
+
+def info(findings: Findings) -> Info:
+    """Return the cell means and the effect of `within` at every value of `across`.
+
+    Raises NoDataError unless exactly two axes vary and two cells side by side have finished.
+    """
+    runs = finished_runs(findings)
+    across, within = findings.across, findings.within
+    if across is None or within is None or len(findings.axes) != 2:
+        raise NoDataError("an interaction needs exactly two varying axes")
+    places, hues = levels(findings, across), levels(findings, within)
+    rows = []
+    for place, value in enumerate(places):
+        cell = runs[runs[across] == value]
+        first = cell[cell[within] == hues[0]]["test_accuracy"].to_numpy()
+        for level in hues[1:]:
+            other = cell[cell[within] == level]["test_accuracy"].to_numpy()
+            if len(first) and len(other):
+                low, high = welch_interval(other, first)
+                difference = other.mean() - first.mean()
+                rows.append((place, level, difference, low, high))
+    if not rows:
+        raise NoDataError("no two cells side by side have finished runs")
+    means = summarise(runs, [across, within], "test_accuracy")
+    means["place"] = means[across].map({value: place for place, value in enumerate(places)})
+    return Info(
+        means=means.rename(columns={within: "level"}),
+        table=pd.DataFrame(rows, columns=["place", "level", "difference", "low", "high"]),
+        across=across,
+        within=within,
+        places=tuple(places),
+        hues=tuple(hues),
+        meaningful=findings.question.meaningful,
+        source=f"{findings.source}. Final test accuracy; 95 % intervals, Student-t left, Welch "
+        "right. Parallel lines and a level difference mean no interaction.",
+    )
+
+
+def draw(info: Info) -> Figure:
+    """Draw the cell means left and the differences right."""
+    figure, axes = style.grid(1, 2, max(3.0, 0.5 * len(info.places) + 1.2), 2.7)
+    left, right = axes[0]
+    looks = style.looks(info.within, info.hues)
+    style.zone(right, info.meaningful)
+    style.zero_line(right)
+    for number, level in enumerate(info.hues):
+        look = looks[level]
+        shift = (number - (len(info.hues) - 1) / 2) * 0.08
+        _line(left, info.means[info.means["level"] == level], "mean", look, shift)
+        if number:
+            _line(right, info.table[info.table["level"] == level], "difference", look, shift)
+    for ax in (left, right):
+        ticks = [tick_label(info.across, value) for value in info.places]
+        ax.set_xticks(range(len(ticks)), ticks)
+        ax.set(xlabel=AXIS_TITLES[info.across], xlim=(-0.4, len(ticks) - 0.6))
+        ax.grid(False, axis="x")
+    left.set_ylabel("Test accuracy (%)")
+    right.set_ylabel("Difference (percentage points)")
+    right.set_title(f"minus {value_label(info.within, info.hues[0])}")
+    handles: list[Any] = [*style.level_handles(info.within, looks)]
+    handles.append(style.zone_handle(info.meaningful))
+    title = f"{AXIS_TITLES[info.across]} x {AXIS_TITLES[info.within].lower()}"
+    return style.finish(figure, title, info.source, handles)
+
+
+def _line(ax: Any, table: pd.DataFrame, value: str, look: style.Look, shift: float) -> None:
+    table = table.sort_values("place")
+    error = np.abs([table[value] - table["low"], table["high"] - table[value]])
+    ax.errorbar(
+        table["place"] + shift,
+        table[value],
+        yerr=error,
+        color=look.color,
+        marker=look.marker,
+        ms=5,
+        lw=1.4,
+        capsize=2,
+    )

@@ -1,0 +1,150 @@
+"""One value a run along an axis: every run as a point, the mean and its interval beside them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis import style
+from analysis.figures.common import NoDataError, finished_runs, levels, summarise
+from analysis.findings import MOST_DISTINCT, Findings
+from analysis.question import AXIS_TITLES, NUMERIC, tick_label, value_label
+
+
+@dataclass(frozen=True)
+class Info:
+    """What the figure shows.
+
+    runs: one row per run: place (position along the axis), level (of the colour axis), seed,
+    measure, value, diverged. table: one row per (place, level, measure): mean, low, high, sd, n.
+    ticks: the labels of the places. names: the measures and their panels' titles. zero: whether to
+    draw the line at 0.
+    """
+
+    runs: pd.DataFrame
+    table: pd.DataFrame
+    ticks: tuple[str, ...]
+    title: str
+    within: str | None
+    hues: tuple[Any, ...]
+    names: dict[str, str]
+    heading: str
+    unit: str
+    zero: bool
+    source: str
+
+
+def info(findings: Findings, names: dict[str, str], heading: str, unit: str, zero: bool = False) -> Info:
+    """Return every run's value by the axis asked for; other axes are spelled out in the ticks.
+
+    Raises NoDataError when no run has ended or the axis has too many values to be told apart.
+    """
+    runs = finished_runs(findings)
+    across, within = findings.across, findings.within
+    others = [a for a in findings.axes if a not in (across, within)]
+    along = [a for a in (across, *others) if a]
+    places = findings.conditions[along].drop_duplicates() if along else None
+    if places is not None:
+        places = _ordered(places)
+    if places is not None and len(places) > 2 * MOST_DISTINCT:
+        raise NoDataError(f"{len(places)} groups are too many to show side by side; see the tables")
+    keys = [tuple(row) for row in places.itertuples(index=False)] if places is not None else [()]
+    ticks = [_tick(along, key) for key in keys]
+    place_of = {key: number for number, key in enumerate(keys)}
+    rows = list(zip(*(runs[a] for a in along), strict=True)) if along else [()] * len(runs)
+    marked = runs.assign(place=[place_of[key] for key in rows], level=runs[within] if within else "all")
+    columns = ["condition", "place", "level", "seed", "diverged"]
+    long = marked.melt(columns, list(names), "measure", "value").dropna(subset="value")
+    return Info(
+        runs=long,
+        table=summarise(long, ["measure", "place", "level"], "value"),
+        ticks=tuple(ticks),
+        title=AXIS_TITLES[along[0]] if len(along) == 1 else "",
+        within=within,
+        hues=tuple(levels(findings, within)) if within else ("all",),
+        names=names,
+        heading=heading,
+        unit=unit,
+        zero=zero,
+        source=f"{findings.source}. Every run a point; mean with 95 % Student-t interval.",
+    )
+
+
+def draw(info: Info) -> Figure:
+    """Draw one panel a measure."""
+    width = max(2.8, 0.5 + 0.36 * len(info.ticks) * max(len(info.hues), 1.5))
+    figure, axes = style.grid(1, len(info.names), width, 2.9, sharey=True)
+    styles = style.looks(info.within, info.hues)
+    for ax, (measure, name) in zip(axes[0], info.names.items(), strict=True):
+        for number, level in enumerate(info.hues):
+            offset = (number - (len(info.hues) - 1) / 2) * 0.8 / len(info.hues)
+            _draw_level(ax, info, measure, level, styles[level], offset)
+        ax.set_xticks(range(len(info.ticks)), info.ticks)
+        if max(map(len, info.ticks)) > 12:
+            ax.tick_params(axis="x", rotation=60)
+        ax.set(
+            xlabel=info.title, ylabel="", xlim=(-0.6, len(info.ticks) - 0.4), title=name if len(info.names) > 1 else ""
+        )
+        ax.grid(False, axis="x")
+        if info.zero:
+            style.zero_line(ax)
+    axes[0, 0].set_ylabel(info.unit)
+    handles: list[Any] = style.level_handles(info.within, styles)
+    for handle in handles:
+        handle.set_linestyle("")
+    if (info.table["n"] > 1).any():
+        handles.append(style.line_handle("mean, 95 % t-interval", marker="_", ms=9))
+    if info.runs["diverged"].any():
+        handles.append(style.line_handle("diverged run", color=style.BAD, marker="x", ls=""))
+    return style.finish(figure, info.heading, info.source, handles)
+
+
+def _draw_level(ax: Axes, info: Info, measure: str, level: Any, look: style.Look, offset: float) -> None:
+    runs = info.runs[(info.runs["measure"] == measure) & (info.runs["level"] == level)]
+    width = 0.5 / len(info.hues)
+    x = runs["place"] + offset + style.jitter(runs["place"], runs["seed"], width / 2) - width / 4
+    points = runs.assign(x=x)
+    for lost, marker, color in ((False, look.marker, look.color), (True, "x", style.BAD)):
+        chosen = points[points["diverged"] == lost]
+        sns.scatterplot(
+            data=chosen,
+            x="x",
+            y="value",
+            ax=ax,
+            marker=marker,
+            color=color,
+            s=20,
+            alpha=0.75,
+            linewidth=1.2 if lost else 0,
+            legend=False,
+        )
+    table = info.table[(info.table["measure"] == measure) & (info.table["level"] == level)]
+    table = table[table["n"] > 1]
+    place = table["place"] + offset + width / 2 + 0.03
+    ax.errorbar(
+        place,
+        table["mean"],
+        yerr=table["high"] - table["mean"],
+        fmt="_",
+        color=look.color,
+        ms=8,
+        mew=2,
+        lw=1.4,
+        capsize=2,
+    )
+
+
+def _tick(axes: list[str], key: tuple[Any, ...]) -> str:
+    if not axes:
+        return ""
+    if len(axes) == 1:
+        return tick_label(axes[0], key[0])
+    return ", ".join(value_label(a, v) for a, v in zip(axes, key, strict=True))
+
+
+def _ordered(places: pd.DataFrame) -> pd.DataFrame:
+    numeric = [axis for axis in places.columns if axis in NUMERIC]
+    return places.sort_values(numeric, kind="stable") if numeric else places

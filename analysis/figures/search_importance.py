@@ -1,0 +1,88 @@
+"""Which axes mattered in a search (Optuna's hyperparameter importance)."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from analysis import style
+from analysis.figures.common import NoDataError
+from analysis.figures.search import OBJECTIVES, search_trials
+from analysis.findings import Findings
+from analysis.question import AXIS_TITLES
+
+FEWEST = 8
+
+
+@dataclass(frozen=True)
+class Info:
+    """What the figure shows: table has one row per axis with its importance, a share of 1."""
+
+    table: pd.DataFrame
+    objective: str
+    source: str
+
+
+def info(findings: Findings) -> Info:
+    """Return the importances by fANOVA (Hutter, Hoos & Leyton-Brown 2014), as Optuna computes it.
+
+    Raises NoDataError with fewer than 8 trials trained to the end, equal objectives, or one axis.
+    """
+    trials, objective = search_trials(findings)
+    ended = trials[trials["finished"] & trials["value"].notna()]
+    axes = [axis for axis in findings.axes if ended[axis].nunique() > 1]
+    if len(ended) < FEWEST:
+        raise NoDataError(f"fewer than {FEWEST} trials were trained to the end")
+    if len(axes) < 2 or ended["value"].nunique() < 2:
+        raise NoDataError("one axis, or one value of the objective: there is nothing to divide")
+    shares = _importance(ended, axes)
+    table = pd.DataFrame({"axis": list(shares), "importance": list(shares.values())})
+    table["title"] = table["axis"].map(AXIS_TITLES)
+    source = f"{findings.source}. fANOVA over {len(ended)} trials trained to the end."
+    return Info(table, objective, source)
+
+
+def draw(info: Info) -> Figure:
+    """Draw one bar an axis."""
+    figure = style.new_figure(5.6, 1.3 + 0.32 * len(info.table))
+    ax = figure.subplots()
+    sns.barplot(data=info.table, x="importance", y="title", ax=ax, color=sns.color_palette("colorblind")[0])
+    for place, share in enumerate(info.table["importance"]):
+        ax.annotate(f"{share:.2f}", (share, place), (3, 0), textcoords="offset points", va="center", fontsize=8)
+    objective = OBJECTIVES[info.objective].split(" (")[0].lower()
+    ax.set(xlabel=f"Share of the variance of {objective}", ylabel="", xlim=(0, 1.08))
+    ax.grid(False, axis="y")
+    return style.finish(figure, "Search: importance of the axes", info.source)
+
+
+def _importance(trials: pd.DataFrame, axes: list[str]) -> dict[str, float]:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize")
+    spaces = {axis: _distribution(trials[axis], axis) for axis in axes}
+    rows = trials[[*axes, "value"]].astype(object).to_dict("records")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.add_trials(
+            [
+                optuna.trial.create_trial(
+                    params={axis: row[axis] for axis in axes},
+                    distributions=spaces,
+                    value=float(row["value"]),
+                )
+                for row in rows
+            ]
+        )
+        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+        return optuna.importance.get_param_importances(study, evaluator=evaluator)
+
+
+def _distribution(values: pd.Series, axis: str) -> Any:
+    if axis == "lr":
+        return optuna.distributions.FloatDistribution(values.min(), values.max(), log=True)
+    if axis in ("num_blocks", "epochs"):
+        return optuna.distributions.IntDistribution(int(values.min()), int(values.max()))
+    return optuna.distributions.CategoricalDistribution(sorted(values.unique().tolist()))

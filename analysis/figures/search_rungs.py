@@ -1,0 +1,70 @@
+"""Early stopping: every trial's objective until it was stopped, and how many were left."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from analysis import style
+from analysis.figures.common import NoDataError
+from analysis.figures.search import OBJECTIVES, search_trials
+from analysis.findings import Findings
+
+
+@dataclass(frozen=True)
+class Info:
+    """What the figure shows.
+
+    curves: trial_id, epoch, value (mean over seeds of the objective). ends: the last epoch of every
+    trial, with finished. table: per epoch the number of trials that were trained that far.
+    """
+
+    curves: pd.DataFrame
+    ends: pd.DataFrame
+    table: pd.DataFrame
+    objective: str
+    source: str
+
+
+def info(findings: Findings) -> Info:
+    """Return the curves of all trials. Raises NoDataError when no trial was stopped early."""
+    trials, objective = search_trials(findings)
+    stopped = findings.results.trials
+    if not (stopped["status"] == "stopped").any():
+        raise NoDataError("no trial was stopped early by a scheduler")
+    curves = findings.curves.groupby(["trial_id", "epoch"])[objective].mean().reset_index()
+    curves = curves.rename(columns={objective: "value"})
+    ends = trials[["trial_id", "epoch", "value", "finished"]]
+    epochs = range(1, int(ends["epoch"].max()) + 1)
+    left = [int((ends["epoch"] >= epoch).sum()) for epoch in epochs]
+    table = pd.DataFrame({"epoch": epochs, "trials": left})
+    return Info(curves, ends, table, objective, f"{findings.source}. Mean over the seeds.")
+
+
+def draw(info: Info) -> Figure:
+    """Draw the curves above the number of trials left."""
+    figure = style.new_figure(6.8, 4.2)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    colors = style.looks(None, [0, 1])
+    ended = set(info.ends.loc[info.ends["finished"], "trial_id"])
+    for final in (False, True):
+        lines = [
+            g[["epoch", "value"]].to_numpy()
+            for trial, g in info.curves.groupby("trial_id")
+            if (trial in ended) == final
+        ]
+        color = colors[0].color if final else "0.6"
+        above.add_collection(LineCollection(lines, colors=[color], lw=0.9, alpha=0.7, rasterized=len(lines) > 100))
+    early = info.ends[~info.ends["finished"]]
+    above.plot(early["epoch"], early["value"], "|", color=colors[1].color, ms=7, mew=1.5)
+    above.autoscale_view()
+    above.set(ylabel=OBJECTIVES[info.objective])
+    below.step(info.table["epoch"], info.table["trials"], where="mid", color="0.2")
+    below.set(xlabel="Epoch", ylabel="Trials left", ylim=(0, None))
+    handles = [
+        style.line_handle("trained to the end", color=colors[0].color),
+        style.line_handle("stopped before", color="0.6"),
+        style.line_handle("where it stopped", color=colors[1].color, marker="|", ls="", mew=1.5),
+    ]
+    return style.finish(figure, "Search: early stopping", info.source, handles)

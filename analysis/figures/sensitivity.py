@@ -1,0 +1,118 @@
+"""Final accuracy against a numeric axis: learning rate (log) or planned epochs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis import style
+from analysis.cautions import best_by, edge_warning
+from analysis.figures.common import NoDataError, finished_runs, summarise
+from analysis.findings import Findings
+from analysis.question import AXIS_TITLES, condition_label
+
+MOST_LINES = 8
+MEASURES = {"test_accuracy": "-", "train_accuracy": "--"}
+
+
+@dataclass(frozen=True)
+class Info:
+    """What the figure shows.
+
+    runs: one row per run: x (the axis's value), series, diverged, test_accuracy, train_accuracy.
+    table: per (series, x, measure): mean, low, high, n. series: how the lines are called; one
+    unnamed series of points alone when there would be more than eight lines.
+    """
+
+    axis: str
+    runs: pd.DataFrame
+    table: pd.DataFrame
+    series: tuple[str, ...]
+    warning: str | None
+    source: str
+
+
+def info(findings: Findings, axis: str) -> Info:
+    """Return every run's final accuracy along an axis, one series for the rest of the conditions.
+
+    Raises NoDataError when the axis does not vary.
+    """
+    if axis not in findings.axes:
+        raise NoDataError(f"the study has one value of the {AXIS_TITLES[axis].lower()}")
+    runs = finished_runs(findings)
+    if runs[axis].nunique() < 2:
+        raise NoDataError(f"runs have finished at one value of the {AXIS_TITLES[axis].lower()}")
+    rest = tuple(a for a in findings.axes if a != axis)
+    points = findings.conditions[list(rest)].to_dict("records") if rest else []
+    names = [condition_label({str(k): v for k, v in point.items()}, rest) for point in points]
+    series = tuple(dict.fromkeys(names)) if len(set(names)) <= MOST_LINES else ()
+    number = pd.Series(names or [""] * len(findings.conditions), index=findings.conditions.index)
+    named = runs["condition"].map(number) if series else pd.Series("", index=runs.index)
+    shown = runs.assign(x=runs[axis], series=named)
+    tables = [summarise(shown, ["series", "x"], m).assign(measure=m) for m in MEASURES]
+    return Info(
+        axis=axis,
+        runs=shown[["x", "series", "seed", "diverged", *MEASURES]],
+        table=pd.concat(tables, ignore_index=True),
+        series=series or ("",),
+        warning=edge_warning(best_by(findings, axis), axis),
+        source=f"{findings.source}. Every run a point"
+        + ("; mean with 95 % Student-t interval." if series or not rest else "."),
+    )
+
+
+def draw(info: Info) -> Figure:
+    """Draw test accuracy; for planned epochs training accuracy dashed beside it."""
+    figure = style.new_figure(6.4, 3.4)
+    ax = figure.subplots()
+    looks = style.looks(None, info.series)
+    measures = list(MEASURES) if info.axis == "epochs" else ["test_accuracy"]
+    lines = info.table["n"].max() > 1 or len(info.series) > 1 or len(info.runs) <= 20
+    for name in info.series:
+        for measure in measures:
+            _draw_series(ax, info, name, measure, looks[name], bool(lines))
+    values = sorted(float(x) for x in info.runs["x"].unique())
+    if info.axis == "lr":
+        ax.set_xscale("log")
+    if len(values) <= 9:
+        ax.set_xticks(values, [f"{value:.3g}" for value in values])
+        ax.minorticks_off()
+    ax.set(xlabel=AXIS_TITLES[info.axis], ylabel="Final accuracy (%)")
+    handles: list[Any] = [
+        style.line_handle(name, color=looks[name].color, marker=looks[name].marker, ms=4)
+        for name in info.series
+        if name
+    ]
+    if len(measures) > 1:
+        handles += [style.line_handle("test"), style.line_handle("train", ls="--")]
+    if info.runs["diverged"].any():
+        handles.append(style.line_handle("diverged run", color=style.BAD, marker="x", ls=""))
+    if info.warning:
+        ax.set_title(f"Note: {info.warning}", fontsize=7.5, color=style.BAD, loc="left")
+    title = "Learning-rate sensitivity" if info.axis == "lr" else "Training budget"
+    return style.finish(figure, title, info.source, handles)
+
+
+def _draw_series(ax: Axes, info: Info, name: str, measure: str, look: style.Look, line: bool) -> None:
+    runs = info.runs[info.runs["series"] == name]
+    for lost, marker, color in ((False, look.marker, look.color), (True, "x", style.BAD)):
+        chosen = runs[runs["diverged"] == lost]
+        size = 5 if lost else 3.5
+        ax.plot(chosen["x"], chosen[measure], marker, color=color, ms=size, alpha=0.55, lw=0)
+    if not line or len(info.series) > MOST_LINES:
+        return
+    rows = (info.table["series"] == name) & (info.table["measure"] == measure)
+    table = info.table[rows].sort_values("x")
+    error = np.abs(table["high"] - table["mean"])
+    ax.errorbar(
+        table["x"],
+        table["mean"],
+        yerr=error,
+        ls=MEASURES[measure],
+        color=look.color,
+        lw=1.4,
+        capsize=2,
+    )
