@@ -1,23 +1,15 @@
-"""What a study asks: the space of configurations."""
+"""What a study asks: a space file, the study it describes, and the configurations of its space.
 
-from dataclasses import dataclass
-from typing import Literal
+Knows neither torch nor ray. The parts: ``space_axes`` and ``space_axis_types`` (an axis and its values),
+``space_sections`` and ``space_study`` (the file as models), ``space_rules`` (what ties the sections together),
+``space_yaml`` (YAML with places), ``space_file`` and ``space_messages`` (reading, and what is wrong in plain words),
+``space_configurations`` (the list of trials), ``space_schema`` (the schema for editors).
+"""
 
+from study.space_axes import AXES, AxisName, Configuration
+from study.space_configurations import configurations
+from study.space_file import SpaceError, load_study
+from study.space_sections import Resources
+from study.space_study import Study
 
-@dataclass(frozen=True)
-class Configuration:
-    """Everything about a run but its seed.
-
-    Attributes:
-        block: "residual", or "conv" for the same block without the skip connection.
-        num_blocks: blocks of the network, 0 or more.
-        batch_norm: whether a block normalises after each convolution.
-        lr: learning rate of plain SGD.
-        epochs: passes over the training set.
-    """
-
-    block: Literal["residual", "conv"]
-    num_blocks: int
-    batch_norm: bool
-    lr: float
-    epochs: int
+__all__ = ["AXES", "AxisName", "Configuration", "Resources", "SpaceError", "Study", "configurations", "load_study"]

@@ -1,0 +1,226 @@
+"""The axes of a space: one value, or several that a search goes through or draws from."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+
+import numpy as np
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+AxisName = Literal["block", "num_blocks", "batch_norm", "lr", "epochs"]
+AXES: tuple[AxisName, ...] = ("block", "num_blocks", "batch_norm", "lr", "epochs")
+T = TypeVar("T")
+
+# The upper limits are far above anything that could be trained; they catch slips such as 1e9 for 1e3.
+Block = Literal["residual", "conv"]
+NumBlocks = Annotated[int, Field(ge=0, le=10_000)]
+LearningRate = Annotated[float, Field(gt=0)]
+Epochs = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Everything about a run but its seed.
+
+    Attributes:
+        block: "residual", or "conv" for the same block without the skip connection.
+        num_blocks: blocks of the network, 0 or more.
+        batch_norm: whether a block normalises after each convolution.
+        lr: learning rate of plain SGD.
+        epochs: passes over the training set.
+    """
+
+    block: Block
+    num_blocks: int
+    batch_norm: bool
+    lr: float
+    epochs: int
+
+
+class Model(BaseModel):
+    """What every part of a space file shares: immutable, no unknown keys, no conversion of types, no infinities."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+def distinct(values: tuple[T, ...]) -> tuple[T, ...]:
+    """Refuse a list that names a value twice: the same runs would be trained and counted twice."""
+    for position, value in enumerate(values):
+        if value in values[:position]:
+            raise PydanticCustomError("repeated", "{value} stands in the list twice", {"value": in_words([value])})
+    return values
+
+
+def _ascending(bounds: tuple[Any, Any]) -> tuple[Any, Any]:
+    low, high = bounds
+    if low >= high:
+        raise PydanticCustomError(
+            "bounds", "should be [low, high] with low below high, not [{low}, {high}]", {"low": low, "high": high}
+        )
+    return bounds
+
+
+_Values = Annotated[
+    tuple[T, ...],
+    Field(strict=False, min_length=1, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(distinct),
+]
+_Bounds = Annotated[tuple[T, T], Field(strict=False), AfterValidator(_ascending)]
+
+
+class Form(Model):
+    """Several values of an axis: a Listed or an Interval."""
+
+    # For a generic model such as Grid[int] pydantic may look for attribute docstrings in the wrong source lines.
+    model_config = ConfigDict(use_attribute_docstrings=False)
+
+    # Whether a search draws from the values, instead of going through all of them.
+    sampled: ClassVar[bool] = True
+
+    def takes(self, value: Any) -> bool:
+        """Whether the axis can have this value."""
+        raise NotImplementedError
+
+    def draw(self, rng: np.random.Generator) -> Any:
+        """One of the values at random."""
+        raise NotImplementedError
+
+
+class Listed(Form, Generic[T]):
+    """Values that can be counted."""
+
+    @property
+    def values(self) -> Sequence[T]:
+        """The values, in the file's order."""
+        raise NotImplementedError
+
+    def takes(self, value: Any) -> bool:
+        """Whether the axis can have this value."""
+        return value in self.values
+
+    def draw(self, rng: np.random.Generator) -> T:
+        """One of the values, each equally likely."""
+        return self.values[int(rng.integers(len(self.values)))]
+
+    def __str__(self) -> str:
+        """The values in words, for messages."""
+        return in_words(self.values)
+
+
+class Interval(Form):
+    """Numbers from low to high."""
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Low and high."""
+        raise NotImplementedError
+
+    def takes(self, value: Any) -> bool:
+        """Whether the axis can have this value."""
+        return self.bounds[0] <= value <= self.bounds[1]
+
+    def __str__(self) -> str:
+        """The numbers in words, for messages."""
+        return f"numbers from {self.bounds[0]} to {self.bounds[1]}"
+
+
+class Grid(Listed[T], Generic[T]):
+    """Every value of a list, in combination with every value of the other grids."""
+
+    sampled: ClassVar[bool] = False
+    grid: _Values[T] = Field(description="Every one of these values is trained.")
+
+    @property
+    def values(self) -> tuple[T, ...]:
+        """The values, in the file's order."""
+        return self.grid
+
+
+class Choice(Listed[T], Generic[T]):
+    """One value of a list, for a random or an optuna search."""
+
+    choice: _Values[T] = Field(description="The search draws one of these values, each equally likely.")
+
+    @property
+    def values(self) -> tuple[T, ...]:
+        """The values, in the file's order."""
+        return self.choice
+
+
+class RandInt(Listed[T], Generic[T]):
+    """A whole number from low up to, but not including, high, for a random or an optuna search."""
+
+    randint: _Bounds[T] = Field(
+        description="[low, high]: the search draws a whole number from low to high - 1; high itself is never drawn."
+    )
+
+    @property
+    def values(self) -> Sequence[T]:
+        """The numbers, rising."""
+        return range(*self.randint)  # pyright: ignore  (T is int; a bound would not tell 0 or more from 1 or more)
+
+    def __str__(self) -> str:
+        """The numbers in words, for messages."""
+        return f"whole numbers from {self.values[0]} to {self.values[-1]}"
+
+
+class Uniform(Interval):
+    """A number between low and high, for a random or an optuna search."""
+
+    uniform: _Bounds[LearningRate] = Field(
+        description="[low, high]: the search draws a number in between, all equally likely."
+    )
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Low and high."""
+        return self.uniform
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """A number, all equally likely."""
+        return float(rng.uniform(*self.uniform))
+
+
+class LogUniform(Interval):
+    """A number whose logarithm is evenly spread between low and high, for a random or an optuna search."""
+
+    loguniform: _Bounds[LearningRate] = Field(
+        description="[low, high]: the search draws a number in between, equally likely in each power of ten."
+    )
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Low and high."""
+        return self.loguniform
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """A number, equally likely in each power of ten."""
+        low, high = self.loguniform
+        # The rounding of the exponential may step over a bound.
+        return min(max(math.exp(rng.uniform(math.log(low), math.log(high))), low), high)
+
+
+def values_of(axis: Any) -> Sequence[Any] | None:
+    """The values of an axis, be it fixed or several; None for an interval."""
+    if isinstance(axis, Form):
+        return axis.values if isinstance(axis, Listed) else None
+    return (axis,)
+
+
+def is_sampled(axis: Any) -> bool:
+    """Whether a search draws the axis's values."""
+    return isinstance(axis, Form) and axis.sampled
+
+
+def can_take(axis: Any, value: Any) -> bool:
+    """Whether the axis can have the value."""
+    return axis.takes(value) if isinstance(axis, Form) else axis == value
+
+
+def in_words(values: Sequence[Any]) -> str:
+    """Values as a space file writes them: ``1, 3, 5`` or ``false, true``."""
+    return ", ".join(str(value).lower() if isinstance(value, bool) else str(value) for value in values)
