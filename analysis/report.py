@@ -12,7 +12,7 @@ from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 
-from analysis import style, tables, words
+from analysis import page, style, tables, words
 from analysis.cautions import cautions
 from analysis.figures.catalogue import CATALOGUE, Entry
 from analysis.figures.common import NoDataError
@@ -75,7 +75,7 @@ def write_report(directory: Path, out: Path | None = None, formats: Sequence[str
     }
     shown = {name: table for name, table in shown.items() if len(table)}
     tables.write({**shown, **numbers}, out / "tables")
-    return Report(
+    report = Report(
         out=out,
         findings=findings,
         summary=shown.get("summary", pd.DataFrame()),
@@ -85,6 +85,8 @@ def write_report(directory: Path, out: Path | None = None, formats: Sequence[str
         left_out=tuple(left_out),
         tables=shown,
     )
+    _write_pages(report)
+    return report
 
 
 def print_summary(report: Report, console: Console) -> None:
@@ -104,7 +106,7 @@ def print_summary(report: Report, console: Console) -> None:
         console.print(f"[dim]{escape(line)}[/dim]", highlight=False)
     for line in report.warnings[:MOST_PRINTED]:
         console.print(f"[yellow]![/yellow] {escape(line)}", highlight=False)
-    console.print(f"Report: {report.out}", soft_wrap=True, highlight=False)
+    console.print(f"Report: {report.out / 'report.html'}", soft_wrap=True, highlight=False)
 
 
 def _print_table(report: Report, console: Console) -> None:
@@ -152,6 +154,16 @@ def _finished(n: int, planned: float) -> str:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else "–"
+
+
+def _write_pages(report: Report) -> None:
+    verdicts, warnings = list(report.verdicts), list(report.warnings)
+    pictures = [page.Picture(d.entry.name, d.entry.heading, d.svg) for d in report.drawn]
+    left_out, findings = list(report.left_out), report.findings
+    content = page.html(findings, pictures, left_out, report.tables, verdicts, warnings)
+    (report.out / "report.html").write_text(content, encoding="utf-8")
+    content = page.markdown(findings, report.summary, verdicts, warnings)
+    (report.out / "summary.md").write_text(content, encoding="utf-8")
 
 
 def _prepare(out: Path) -> None:

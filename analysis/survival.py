@@ -14,19 +14,19 @@ from scipy import stats
 class Reached:
     """How a condition's runs reached a threshold.
 
-    reached of n runs did; median is the Kaplan-Meier median in epochs, NaN when fewer than half of
-    the runs are estimated to have reached it by the last epoch, `last`.
+    reached of n runs did; median is the Kaplan-Meier median in the unit asked for, NaN when fewer
+    than half of the runs are estimated to have reached it by the last time seen, `last`.
     """
 
     reached: int
     n: int
     median: float
-    last: int
+    last: float
 
     @property
     def text(self) -> str:
         """The median in words: '12', '> 25' when censored."""
-        return f"> {self.last}" if np.isnan(self.median) else f"{self.median:g}"
+        return f"> {self.last:g}" if np.isnan(self.median) else f"{self.median:g}"
 
 
 def censored(times: pd.DataFrame, unit: str = "epochs") -> stats.CensoredData:
@@ -35,12 +35,12 @@ def censored(times: pd.DataFrame, unit: str = "epochs") -> stats.CensoredData:
     return stats.CensoredData.right_censored(values, ~times["reached"].to_numpy(dtype=bool))
 
 
-def reached(times: pd.DataFrame) -> Reached:
-    """Summarise the rows of one condition and threshold."""
-    count, last = int(times["reached"].sum()), int(times["epochs"].max())
+def reached(times: pd.DataFrame, unit: str = "epochs") -> Reached:
+    """Summarise the rows of one condition and threshold; unit: epochs, iterations or seconds."""
+    count, last = int(times["reached"].sum()), float(times[unit].max())
     if count == 0:
         return Reached(0, len(times), np.nan, last)
-    survival = stats.ecdf(censored(times)).sf
+    survival = stats.ecdf(censored(times, unit)).sf
     below = np.flatnonzero(survival.probabilities <= 0.5)
     median = float(survival.quantiles[below[0]]) if len(below) else np.nan
     return Reached(count, len(times), median, last)

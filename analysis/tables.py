@@ -40,17 +40,23 @@ def summary(findings: Findings) -> pd.DataFrame:
 
 
 def time_table(findings: Findings) -> pd.DataFrame:
-    """Return one row per (condition, threshold): reached of n, Kaplan-Meier median epochs."""
+    """Return one row per (condition, threshold): reached of n, Kaplan-Meier medians.
+
+    Seconds are the trial's, all its seeds trained side by side.
+    """
     rows = []
     for (condition, threshold), times in groups_of_times(findings):
         result = reached(times)
         rows.append(
             {"condition": condition, "configuration": findings.label(condition)}
             | {"threshold": threshold, "reached": result.reached, "n": result.n, "median_epochs": result.median}
+            | {"median_steps": reached(times, "iterations").median}
+            | {"median_seconds": reached(times, "seconds").median}
             | {"censored_at": result.last, "text": result.text}
         )
     columns = ("condition", "configuration", "threshold", "reached", "n", "median_epochs")
-    return pd.DataFrame(rows, columns=[*columns, "censored_at", "text"])
+    more = ("median_steps", "median_seconds", "censored_at", "text")
+    return pd.DataFrame(rows, columns=[*columns, *more])
 
 
 def groups_of_times(findings: Findings) -> Iterator[tuple[tuple[int, float], pd.DataFrame]]:

@@ -56,7 +56,7 @@ def info(findings: Findings) -> Info:
         meaningful=d,
         left_out=len(table) - len(shown),
         source=f"{findings.source}. Thick: 95 % Welch interval; thin: the same jointly over the "
-        "family, which the verdict reads. Shaded: ±{d:g}, too small to matter.",
+        f"family, which the verdict reads. Shaded: ±{d:g}, too small to matter.",
     )
 
 
@@ -110,14 +110,16 @@ def _scale(ax: Axes, table: pd.DataFrame, meaningful: float) -> None:
     extent = table[["difference", "joint_interval_low", "joint_interval_high"]].abs().max(axis=1)
     if extent.max() > 12 * max(extent.quantile(0.25), meaningful):
         ax.set_xscale("symlog", linthresh=5 * meaningful, linscale=2)
-        ticks = [0.0, 2 * meaningful, 5 * meaningful]
-        step = 10.0 * meaningful
-        while step <= extent.max():
-            ticks.append(step)
-            step *= 2 if str(step)[0] in "15" else 2.5
+        ticks = [t * meaningful for t in (0, 2, 5, 20, 80) if t * meaningful <= extent.max()]
         every = sorted({*ticks, *(-t for t in ticks)})
-        ax.set_xticks(every, [f"{t:g}" for t in every])
+        ax.set_xticks(every, [f"{t:g}".replace("-", "−") for t in every])
+        ax.set_title(f"logarithmic beyond ±{5 * meaningful:g}", fontsize=7.5, color=style.GREY)
 
 
 def _short(said: str) -> str:
-    return said.split(" (")[0].replace(" would decide", "").replace(" would be needed to decide", "")
+    """Cut the verdict down to what fits beside a row."""
+    if "more than" in said:
+        return "undecided, over 1,000 seeds"
+    parts = said.split(" (")[0].split(", ")
+    needed = parts[-1].removesuffix(" would decide")
+    return f"undecided, {needed}" if len(parts) > 1 else parts[0]

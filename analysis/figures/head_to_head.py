@@ -73,7 +73,7 @@ def draw(info: Info) -> Figure:
             _curve(left, rows, "mean", looks[side], MEASURES[str(measure)])
         _difference(right, info, number)
         left.set(ylabel="Accuracy (%)", xlabel="Epoch")
-        right.set(ylabel="Difference (percentage points)", xlabel="Epoch")
+        right.set(ylabel="Difference (points)", xlabel="Epoch")
         handles: list[Any] = [
             style.line_handle(label, color=looks[side].color, marker=looks[side].marker, ms=4)
             for side, label in enumerate(labels)

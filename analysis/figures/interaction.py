@@ -89,7 +89,7 @@ def draw(info: Info) -> Figure:
         ax.set(xlabel=AXIS_TITLES[info.across], xlim=(-0.4, len(ticks) - 0.6))
         ax.grid(False, axis="x")
     left.set_ylabel("Test accuracy (%)")
-    right.set_ylabel("Difference (percentage points)")
+    right.set_ylabel("Difference (points)")
     right.set_title(f"minus {value_label(info.within, info.hues[0])}")
     handles: list[Any] = [*style.level_handles(info.within, looks)]
     handles.append(style.zone_handle(info.meaningful))

@@ -40,8 +40,9 @@ def draw(info: Info) -> Figure:
     handles = [
         style.line_handle("trained to the end", color=blue, marker="o", ls=""),
         style.line_handle("stopped before", color="0.55", marker="o", mfc="none", ls=""),
-        style.line_handle("diverged", color=style.BAD, marker="x", ls=""),
     ]
+    if len(lost):
+        handles.append(style.line_handle("diverged", color=style.BAD, marker="x", ls=""))
     if info.objective == "validation_accuracy" and table["best"].notna().any():
         ax.step(table["number"], table["best"], where="post", color="0.1", lw=1.4)
         handles.append(style.line_handle("best so far"))

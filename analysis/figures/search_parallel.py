@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -57,7 +57,7 @@ def draw(info: Info) -> Figure:
     values = table["value"].to_numpy()
     lines = [np.column_stack([range(len(info.axes)), row]) for row in table[list(info.axes)].values]
     norm = Normalize(float(values.min()), float(values.max()))
-    map_ = mpl.colormaps["viridis_r"]
+    map_ = sns.color_palette("crest", as_cmap=True)
     collection = LineCollection(lines, cmap=map_, norm=norm, lw=1.1, alpha=0.75)
     collection.set_array(values)
     collection.set_rasterized(len(lines) > 200)

@@ -70,8 +70,9 @@ def draw(info: Info) -> Figure:
     handles = [
         style.line_handle("trained to the end", color="0.3", marker="o", ls=""),
         style.line_handle("stopped before", color="0.3", marker="o", mfc="none", ls=""),
-        style.line_handle("diverged", color=style.BAD, marker="x", ls=""),
     ]
+    if info.table["diverged"].any():
+        handles.append(style.line_handle("diverged", color=style.BAD, marker="x", ls=""))
     return style.finish(figure, "Search: slices", info.source, handles)
 
 

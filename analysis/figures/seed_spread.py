@@ -66,7 +66,7 @@ def info(findings: Findings) -> Info:
 
 def draw(info: Info) -> Figure:
     """Draw a row a condition: deviations left, standard deviation right."""
-    figure = style.new_figure(7.6, 1.4 + 0.24 * len(info.table))
+    figure = style.new_figure(_width(info.table), 1.4 + 0.24 * len(info.table))
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[2, 1])
     style.zero_line(left, across=False)
     seeds = sorted(info.runs["seed"].unique())
@@ -92,8 +92,8 @@ def draw(info: Info) -> Figure:
     right.set_xlim(left=0)
     _clip(right, table)
     left.set_yticks(table["place"], table["configuration"])
-    left.set(xlabel="Run minus mean of its condition (points)", ylabel="")
-    right.set(xlabel="Standard deviation (points)", ylabel="")
+    left.set(xlabel="Deviation from the mean (points)", ylabel="")
+    right.set(xlabel="sd (points)", ylabel="")
     left.set_ylim(len(table) - 0.4, -0.6)
     handles: list[Any] = [
         style.line_handle(f"seed {seed}", color=looks[seed].color, marker=looks[seed].marker, ls="")
@@ -101,6 +101,10 @@ def draw(info: Info) -> Figure:
         if few
     ]
     return style.finish(figure, "Spread between seeds", info.source, handles)
+
+
+def _width(table: pd.DataFrame) -> float:
+    return 6.2 + 0.065 * max(map(len, table["configuration"]))
 
 
 def _clip(ax: Any, table: pd.DataFrame) -> None:

@@ -31,6 +31,7 @@ class Info:
     runs: pd.DataFrame
     table: pd.DataFrame
     series: tuple[str, ...]
+    lines: bool
     warning: str | None
     source: str
 
@@ -58,6 +59,7 @@ def info(findings: Findings, axis: str) -> Info:
         runs=shown[["x", "series", "seed", "diverged", *MEASURES]],
         table=pd.concat(tables, ignore_index=True),
         series=series or ("",),
+        lines=bool(series) or not rest,
         warning=edge_warning(best_by(findings, axis), axis),
         source=f"{findings.source}. Every run a point"
         + ("; mean with 95 % Student-t interval." if series or not rest else "."),
@@ -70,10 +72,9 @@ def draw(info: Info) -> Figure:
     ax = figure.subplots()
     looks = style.looks(None, info.series)
     measures = list(MEASURES) if info.axis == "epochs" else ["test_accuracy"]
-    lines = info.table["n"].max() > 1 or len(info.series) > 1 or len(info.runs) <= 20
     for name in info.series:
         for measure in measures:
-            _draw_series(ax, info, name, measure, looks[name], bool(lines))
+            _draw_series(ax, info, name, measure, looks[name])
     values = sorted(float(x) for x in info.runs["x"].unique())
     if info.axis == "lr":
         ax.set_xscale("log")
@@ -96,13 +97,13 @@ def draw(info: Info) -> Figure:
     return style.finish(figure, title, info.source, handles)
 
 
-def _draw_series(ax: Axes, info: Info, name: str, measure: str, look: style.Look, line: bool) -> None:
+def _draw_series(ax: Axes, info: Info, name: str, measure: str, look: style.Look) -> None:
     runs = info.runs[info.runs["series"] == name]
     for lost, marker, color in ((False, look.marker, look.color), (True, "x", style.BAD)):
         chosen = runs[runs["diverged"] == lost]
         size = 5 if lost else 3.5
         ax.plot(chosen["x"], chosen[measure], marker, color=color, ms=size, alpha=0.55, lw=0)
-    if not line or len(info.series) > MOST_LINES:
+    if not info.lines:
         return
     rows = (info.table["series"] == name) & (info.table["measure"] == measure)
     table = info.table[rows].sort_values("x")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from analysis import style
 from analysis.figures.common import NoDataError
@@ -91,7 +92,7 @@ def draw(info: Info) -> Figure:
     ax.set_xlabel("Minutes since the first epoch began")
     ax.grid(False, axis="y")
     seen = set(table["status"])
-    handles = [style.line_handle(name, color=color, lw=6) for name, color in STATES.items() if name in seen]
+    handles = [Patch(color=color, label=name) for name, color in STATES.items() if name in seen]
     return style.finish(figure, "Who trained where and when", info.source, handles)
 
 

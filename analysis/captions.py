@@ -1,0 +1,57 @@
+"""What each figure and table shows, in a sentence for the report, and how its numbers are made."""
+
+CAPTIONS = {
+    "convergence": "Accuracy and training loss after each epoch: train dashed, test solid.",
+    "convergence_steps": "The same against SGD steps.",
+    "convergence_seconds": "The same against the trial's time, all its seeds trained side by side.",
+    "head_to_head": "Two conditions, and the difference of their means epoch by epoch.",
+    "final_accuracy": "Accuracy after the last planned epoch; every point is a run.",
+    "forest": "Each row is a difference of two conditions; the verdict is read off the thin line.",
+    "survival": "Share of the runs whose test accuracy has reached a threshold by an epoch.",
+    "generalisation_gap": "Training minus test accuracy after the last planned epoch.",
+    "seed_spread": "How far runs that differ in nothing but the seed lie apart.",
+    "interaction": "Whether the effect of one axis depends on the other.",
+    "learning_rate": "Final test accuracy against the learning rate; crosses are diverged runs.",
+    "budget": "Final accuracy against the planned epochs.",
+    "search_history": "The objective of every trial in the order they were made.",
+    "search_slices": "The objective against each axis.",
+    "search_parallel": "One line a trial through its settings to its objective.",
+    "search_importance": "Share of the objective's variance that each axis explains.",
+    "search_rungs": "Every trial's objective until the scheduler stopped it.",
+    "timeline": "Which trial trained on which device; numbers are trials, gaps are idle time.",
+}
+
+TABLES = {
+    "summary": ("Summary", "Means ± standard deviations over the finished runs."),
+    "comparisons": (
+        "Comparisons",
+        "Final test accuracy. Joint: the interval the verdict reads, at 95 % over the family.",
+    ),
+    "other_measures": ("The same comparisons in other measures", "No verdict is read off these."),
+    "time_to_accuracy": (
+        "Time to an accuracy",
+        "Kaplan-Meier medians over runs; '> E' where fewer than half reached it. Seconds are the trial's.",
+    ),
+    "logrank": ("Logrank tests of epochs to an accuracy", "p adjusted by Holm over the family."),
+    "trials": ("Trials", ""),
+    "runs": ("Runs", ""),
+}
+
+METHODS = (
+    "A run is a configuration with one seed; every statistic counts runs.",
+    "Final accuracy is that after the last planned epoch; a run that has not got there has none. "
+    "Selected accuracy is the test accuracy at the first best validation epoch. The maximum over "
+    "test epochs is never used.",
+    "Means carry 95 % Student-t intervals over seeds, differences 95 % Welch intervals. The joint "
+    "interval is Welch's at 1 − 0.05 / m for the m comparisons of its family (Bonferroni).",
+    "Verdict against the meaningful difference d: 'larger' when the joint interval lies outside ±d, "
+    "'smaller' when it lies inside, else undecided, with the number of seeds per condition at which "
+    "an interval of the observed spread would decide.",
+    "Adjusted p-values: Holm for declared questions; Dunnett for many against the baseline, or Holm "
+    "of Welch's tests where the spreads differ; Benjamini-Hochberg for exploratory comparisons.",
+    "Improvement is the probability that a run of a beats a run of b (Mann-Whitney U / n1 n2); the "
+    "effect is the difference in pooled standard deviations; paired: over the common seeds.",
+    "AULC is the area under the test accuracy over epochs 1..E, divided by E − 1. The gap is "
+    "training minus test accuracy. Diverged runs stay in every mean.",
+    "Seconds are the trial's own time for training and accuracies, all its seeds side by side.",
+)

@@ -1,0 +1,196 @@
+"""Renders report.html, one self-contained file, and summary.md."""
+
+import base64
+import io
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+
+from analysis import words
+from analysis.captions import CAPTIONS, METHODS, TABLES
+from analysis.findings import Findings
+
+MOST_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure for the page: its name and heading, and its SVG."""
+
+    name: str
+    heading: str
+    svg: bytes
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A table cell: what is read, and the number it sorts by ('' for a missing number)."""
+
+    text: str
+    sort: str | None = None
+
+
+def html(
+    findings: Findings,
+    pictures: list[Picture],
+    left_out: list[tuple[str, str]],
+    tables: dict[str, pd.DataFrame],
+    verdicts: list[words.Group],
+    warnings: list[str],
+) -> str:
+    """Return the report as one HTML page that needs nothing from outside."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("analysis"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    results = findings.results
+    return environment.get_template("report.html.jinja").render(
+        name=results.name,
+        question=findings.question.text,
+        source=findings.source,
+        trials=trial_counts(findings),
+        verdicts=verdicts,
+        tally=words.tally(findings.comparisons, findings.question.meaningful),
+        warnings=warnings,
+        figures=[_figure(picture) for picture in pictures],
+        left_out=left_out,
+        tables=[_table(name, tables[name]) for name in TABLES if name in tables],
+        markdown=markdown(findings, tables.get("summary"), verdicts, warnings),
+        settings=_yaml(results.study) or "study.yaml is missing",
+        provenance=json.dumps(results.provenance, indent=1, ensure_ascii=False),
+        methods=METHODS,
+    )
+
+
+def markdown(
+    findings: Findings,
+    summary: pd.DataFrame | None,
+    verdicts: list[words.Group],
+    warnings: list[str],
+) -> str:
+    """Return the question, verdicts, summary table and warnings as Markdown."""
+    lines = [f"## {findings.results.name}", ""]
+    lines += [findings.question.text, ""] if findings.question.text else []
+    for group in verdicts:
+        lines += [f"**{group.heading}**", ""] if group.heading else []
+        lines += [f"- {line}" for line in group.lines] + [""]
+        lines += [group.reading, ""] if group.reading else []
+    if summary is not None and len(summary):
+        lines += [*_markdown_table(findings, summary), ""]
+    lines += [f"- Note: {warning}" for warning in warnings] + ([""] if warnings else [])
+    return "\n".join([*lines, f"{findings.source}. {trial_counts(findings)}", ""])
+
+
+def trial_counts(findings: Findings) -> str:
+    """Return how many trials there are in each status, in words."""
+    trials = findings.results.trials
+    counts = trials["status"].value_counts()
+    said = ", ".join(f"{counts[s]} {s.replace('_', ' ')}" for s in sorted(counts.index))
+    return f"{len(trials)} trial{'' if len(trials) == 1 else 's'}: {said}." if said else "No trials."
+
+
+def _markdown_table(findings: Findings, summary: pd.DataFrame) -> list[str]:
+    thresholds = [f"{t:g}" for t in findings.question.thresholds]
+    heads = ["Configuration", "n", "Train (%)", "Test (%)"]
+    heads += [f"Epochs to {t} %" for t in thresholds] + ["Time (s)"]
+    lines = [_row(heads), _row(["---"] + ["---:"] * (len(heads) - 1))]
+    for row in summary.head(MOST_ROWS).to_dict("records"):
+        cells = [str(row["configuration"]), str(row["n"])]
+        for measure in ("train_accuracy", "test_accuracy"):
+            cells.append(words.mean_sd(row[f"{measure}_mean"], row[f"{measure}_sd"]))
+        for t in thresholds:
+            cells.append(str(row[f"epochs_to_{t}"]) if pd.notna(row[f"epochs_to_{t}"]) else "–")
+        cells.append("–" if pd.isna(row["seconds"]) else f"{row['seconds']:.0f}")
+        lines.append(_row(cells))
+    return lines
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _figure(picture: Picture) -> dict[str, Any]:
+    """The figure as data; its size in CSS pixels is read from the SVG's points."""
+    head = picture.svg[:2000].decode("utf-8", errors="replace")
+    size = [float(v) for v in re.findall(r'(?:width|height)="([\d.]+)pt"', head)[:2]]
+    width, height = size if len(size) == 2 else [576.0, 288.0]
+    return {
+        "name": picture.name,
+        "heading": picture.heading,
+        "caption": CAPTIONS.get(picture.name, ""),
+        "svg": base64.b64encode(picture.svg).decode("ascii"),
+        "width": round(width * 4 / 3),
+        "height": round(height * 4 / 3),
+    }
+
+
+def _table(name: str, table: pd.DataFrame) -> dict[str, Any]:
+    heading, note = TABLES[name]
+    if len(table) > MOST_ROWS:
+        note = f"{note} The first {MOST_ROWS:,} of {len(table):,} rows; all are in tables/{name}.csv."
+    shown = table.head(MOST_ROWS)
+    columns: list[dict[str, Any]] = []
+    cells: list[list[Cell]] = []
+    for column in shown.columns:
+        values = shown[column]
+        title, made = _column(str(column), values, shown)
+        if made is not None:
+            number = bool(made) and made[0].sort is not None
+            columns.append({"title": title, "number": number})
+            cells.append(made)
+    rows = list(zip(*cells, strict=True))
+    return {"name": name, "heading": heading, "note": note.strip(), "columns": columns, "rows": rows}
+
+
+def _column(name: str, values: pd.Series, table: pd.DataFrame) -> tuple[str, list[Cell] | None]:
+    """Return a column's title and cells; None for one that is shown as part of another."""
+    stem, _, part = name.rpartition("_")
+    if part in ("sd", "high") and (f"{stem}_mean" in table or f"{stem}_low" in table):
+        return name, None
+    if part == "low":
+        title = f"{stem} 95 % interval" if stem in table or f"{stem}_mean" in table else stem
+        title = title.replace("_", " ")
+        pairs = zip(values, table[f"{stem}_high"], strict=True)
+        signed = "interval" in stem
+        return title, [Cell(words.interval(a, b, signed), _sort(a)) for a, b in pairs]
+    if part == "mean" and f"{stem}_sd" in table:
+        pairs = zip(values, table[f"{stem}_sd"], strict=True)
+        return stem.replace("_", " "), [Cell(words.mean_sd(m, s), _sort(m)) for m, s in pairs]
+    return name.replace("_", " "), [_cell(name, value) for value in values]
+
+
+def _cell(name: str, value: Any) -> Cell:
+    if isinstance(value, bool | np.bool_):
+        return Cell("yes" if value else "no")
+    if value is None or value is pd.NaT:
+        return Cell("–")
+    if isinstance(value, int | np.integer):
+        return Cell(str(value), str(value))
+    if isinstance(value, float):
+        if np.isnan(value):
+            return Cell("–", "")
+        if name == "p" or name == "p_adjusted":
+            return Cell(words.p_value(value), _sort(value))
+        if name == "lr" or name == "threshold":
+            return Cell(f"{value:.4g}", _sort(value))
+        return Cell(f"{value:.0f}" if value.is_integer() else f"{value:.2f}", _sort(value))
+    return Cell(str(value))
+
+
+def _sort(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.10g}"
+
+
+def _yaml(content: dict[str, Any]) -> str:
+    if not content:
+        return ""
+    yaml = YAML()
+    yaml.default_flow_style = False
+    buffer = io.StringIO()
+    yaml.dump(json.loads(json.dumps(content, default=str)), buffer)
+    return buffer.getvalue()
