@@ -3,7 +3,7 @@
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from study.tune import (
     connect,
     node_resources,
     run_session,
+    shortage,
     trial_resources,
 )
 
@@ -131,6 +132,7 @@ def _run_trials(request: Request, results: ResultsDirectory, data: ImageData, co
     with _input_errors():
         nodes = node_resources()
         wanted = trial_resources(study.resources, nodes)
+        _check_room(request, wanted, nodes, console)
         facts = describe_nodes(results.path.resolve())
         _check_shared(facts, results)
     write_text(results.study, study.to_yaml())
@@ -235,6 +237,24 @@ def _check_shared(facts: list[dict[str, object]], results: ResultsDirectory) -> 
             f"--results {results.path}: {', '.join(blind)} of the Ray cluster cannot see this folder; "
             "choose one on a file system that all its machines share"
         )
+
+
+def _check_room(
+    request: Request, wanted: Mapping[str, float], nodes: Sequence[Mapping[str, float]], console: Console
+) -> None:
+    """A machine of our own will not grow; a cluster that was joined may, by its autoscaler.
+
+    Raises:
+        InputError: a trial fits nowhere and nothing can be hoped for, or it has no use for the device it gets.
+    """
+    if request.study.precision == "tf32" and not wanted["GPU"]:
+        raise InputError("precision tf32 exists on NVIDIA GPUs only, and these trials have none: choose float32 or bf16")
+    problem = shortage(wanted, nodes)
+    if problem is None:
+        return
+    if request.address is None:
+        raise InputError(problem)
+    console.print(f"warning: {problem}. Trials wait until a machine that is large enough joins the cluster.", markup=False)
 
 
 @contextlib.contextmanager

@@ -78,22 +78,23 @@ def trial_resources(resources: Resources, nodes: Sequence[Mapping[str, float]]) 
     Args:
         resources: of the space file.
         nodes: the resources of each node that is alive, as Ray names them (CPU, GPU).
-
-    Raises:
-        TuneError: no node is large enough for a trial, which would then wait for ever.
     """
     if resources.gpus == "auto":
         gpus = 1.0 if any(node.get("GPU", 0) >= 1 for node in nodes) else 0.0
     else:
         gpus = float(resources.gpus)
-    wanted = {"CPU": float(resources.cpus), "GPU": gpus}
-    if not any(all(node.get(k, 0) >= v for k, v in wanted.items()) for node in nodes):
-        largest = {k: max((node.get(k, 0) for node in nodes), default=0) for k in wanted}
-        raise TuneError(
-            f"a trial asks for {wanted['CPU']:g} CPUs and {wanted['GPU']:g} GPUs, but no machine of the cluster has that "
-            f"(at most {largest['CPU']:g} CPUs and {largest['GPU']:g} GPUs): lower resources.cpus or resources.gpus"
-        )
-    return wanted
+    return {"CPU": float(resources.cpus), "GPU": gpus}
+
+
+def shortage(wanted: Mapping[str, float], nodes: Sequence[Mapping[str, float]]) -> str | None:
+    """Why no node is large enough for a trial, which would then wait for ever; None when one is."""
+    if concurrent_trials(wanted, nodes):
+        return None
+    largest = {k: max((node.get(k, 0) for node in nodes), default=0) for k in wanted}
+    return (
+        f"a trial asks for {wanted['CPU']:g} CPUs and {wanted['GPU']:g} GPUs, but no machine here has both "
+        f"(at most {largest['CPU']:g} CPUs and {largest['GPU']:g} GPUs): lower resources.cpus or resources.gpus"
+    )
 
 
 def concurrent_trials(wanted: Mapping[str, float], nodes: Sequence[Mapping[str, float]]) -> int:

@@ -1,0 +1,80 @@
+"""Real runs of ``python -m study.run`` as a user starts them."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+SMALL = """\
+name: small
+question: Does a block help?
+data: digits
+space:
+  num_blocks: {grid: [0, 1]}
+  lr: 0.05
+  epochs: 3
+seeds: 2
+compare: {across: num_blocks, thresholds: [20, 40]}
+"""
+
+
+def write_space(folder: Path, text: str = SMALL) -> Path:
+    """A space file of its own folder."""
+    file = folder / "space.yaml"
+    file.write_text(text)
+    return file
+
+
+def start(space: Path, *arguments: str, **changes: str) -> subprocess.Popen[str]:
+    """Start ``study.run`` in the folder of the space file."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "study.run", "--space", str(space), *arguments],
+        cwd=space.parent,
+        env=environment(**changes),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(space: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    """Run it to its end."""
+    with start(space, *arguments, **changes) as process:
+        out, err = process.communicate(timeout=240)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """This one, with the checkout importable and nothing of another Ray in it."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    return inherited | {"PYTHONPATH": str(ROOT)} | changes
+
+
+def epoch_lines(results: Path, trial_id: str) -> list[dict[str, Any]]:
+    """The whole lines of a trial's record that hold an epoch."""
+    file = results / "records" / f"{trial_id}.jsonl"
+    lines = file.read_text().split("\n")[:-1] if file.exists() else []
+    return [row for row in map(json.loads, lines) if "epoch" in row]
+
+
+def wait_for_epoch(results: Path, epoch: int, process: subprocess.Popen[str], trial_id: str = "0000") -> dict[str, Any]:
+    """The row of an epoch, as soon as the trial has recorded it."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for row in epoch_lines(results, trial_id):
+            if row["epoch"] >= epoch:
+                return row
+        if process.poll() is not None:
+            raise AssertionError(f"the study ended before epoch {epoch}: {process.communicate()}")
+        time.sleep(0.05)
+    raise AssertionError(f"no epoch {epoch} within two minutes")
+
+
+def without_clock(row: dict[str, Any]) -> dict[str, Any]:
+    """A row without what differs between two runs of the same numbers."""
+    return {k: v for k, v in row.items() if k not in {"seconds", "finished", "pid", "host", "device"}}

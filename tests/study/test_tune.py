@@ -1,0 +1,128 @@
+"""Ray Tune for real, on a Ray of this machine; GPUs are Ray's logical ones."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+from ray import tune
+
+from study.plan import PlannedTrial, longest_first, plan_of
+from study.results import ResultsDirectory
+from study.space import Configuration, Resources, load_study
+from study.tune import TuneError, check_supported, concurrent_trials, connect, make_tuner, shortage, trial_resources
+from tests.study.commands import write_space
+
+LAPTOP = [{"CPU": 2.0}]
+CLUSTER = [{"CPU": 0.0}, {"CPU": 8.0, "GPU": 1.0}, {"CPU": 8.0, "GPU": 4.0}]
+
+
+@pytest.mark.parametrize(
+    ("asked", "nodes", "gpus"),
+    [("auto", LAPTOP, 0), ("auto", CLUSTER, 1), (0, CLUSTER, 0), (0.5, CLUSTER, 0.5), (2, CLUSTER, 2)],
+)
+def test_gpus_of_a_trial(asked, nodes, gpus):
+    assert trial_resources(Resources(cpus=1, gpus=asked), nodes) == {"CPU": 1.0, "GPU": gpus}
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "nodes", "trials"),
+    [
+        (1, 0, LAPTOP, 2),
+        (2, 0, LAPTOP, 1),
+        (1, 1, CLUSTER, 5),
+        (1, 0.5, CLUSTER, 10),
+        (4, 0.5, CLUSTER, 4),
+        (0.1, 0, [{"CPU": 1.0}], 10),
+        (1, 0.1, [{"CPU": 16.0, "GPU": 1.0}], 10),
+    ],
+)
+def test_how_many_trials_run_at_once(cpus, gpus, nodes, trials):
+    assert concurrent_trials({"CPU": cpus, "GPU": gpus}, nodes) == trials
+
+
+@pytest.mark.parametrize(("cpus", "gpus"), [(3, 0), (1, 1)])
+def test_a_trial_that_fits_nowhere_is_told_so(cpus, gpus):
+    problem = shortage({"CPU": cpus, "GPU": gpus}, LAPTOP)
+    assert problem is not None
+    assert "at most 2 CPUs and 0 GPUs" in problem
+    assert "resources.cpus" in problem
+
+
+def test_what_fits_only_in_two_machines_together_fits_nowhere():
+    assert shortage({"CPU": 8, "GPU": 1}, [{"CPU": 8.0}, {"CPU": 1.0, "GPU": 4.0}])
+
+
+def test_the_longest_trials_start_first():
+    def trial(number: int, blocks: int, epochs: int) -> PlannedTrial:
+        return PlannedTrial(number, Configuration("residual", blocks, False, 0.01, epochs))
+
+    ordered = longest_first([trial(0, 1, 5), trial(1, 20, 5), trial(2, 1, 50), trial(3, 20, 5)])
+    assert [each.number for each in ordered] == [2, 1, 3, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("name: a\nvalidation: 100\nspace: {lr: {loguniform: [0.01, 0.1]}}\nsearch: {algorithm: optuna, samples: 2}\n", "optuna"),
+        ("name: a\nvalidation: 100\nspace: {lr: {grid: [0.01, 0.1]}}\nscheduler: {name: asha}\n", "asha"),
+    ],
+)
+def test_what_is_not_there_yet_is_refused(tmp_path, text, key):
+    study = load_study(write_space(tmp_path, text))
+    with pytest.raises(TuneError, match=f"{key}: not yet"):
+        check_supported(study)
+
+
+def test_no_cluster_at_the_address():
+    with pytest.raises(TuneError, match=r"--address 127\.0\.0\.1:1: no Ray cluster"):
+        connect("127.0.0.1:1")
+    assert not ray.is_initialized()
+
+
+class Probe(tune.Trainable):
+    """Says which GPU it was given, and ends only when all the trials that should run at once do."""
+
+    def setup(self, config: dict[str, Any], folder: str = "", together: int = 0) -> None:
+        gpus = ray.get_runtime_context().get_accelerator_ids()["GPU"]
+        seen = {"gpus": gpus, "visible": os.environ.get("CUDA_VISIBLE_DEVICES")}
+        Path(folder, f"{config['trial']['number']}.json").write_text(json.dumps(seen))
+        self.folder, self.together = Path(folder), together
+
+    def step(self) -> dict[str, Any]:
+        deadline = time.monotonic() + 120
+        while len(list(self.folder.glob("*.json"))) < self.together:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{len(list(self.folder.glob('*.json')))} trials at once")
+            time.sleep(0.1)
+        return {"done": True, "epoch": 1}
+
+
+def test_half_a_gpu_a_trial_runs_eight_trials_on_four_gpus(tmp_path, monkeypatch):
+    grid = ", ".join(map(str, range(8)))
+    study = load_study(
+        write_space(tmp_path, f"name: gpus\nspace: {{num_blocks: {{grid: [{grid}]}}}}\nresources: {{gpus: 0.5}}\n")
+    )
+    seen_folder = tmp_path / "seen"
+    seen_folder.mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setenv("RAY_AIR_NEW_OUTPUT", "0")
+    ray.init(address="local", num_cpus=16, num_gpus=4, include_dashboard=False, log_to_driver=False)
+    try:
+        nodes = [node["Resources"] for node in ray.nodes()]
+        resources = trial_resources(study.resources, nodes)
+        assert concurrent_trials(resources, nodes) == 8
+        trainable = tune.with_parameters(Probe, folder=str(seen_folder), together=8)
+        results = ResultsDirectory(tmp_path / "results")
+        outcome = make_tuner(plan_of(study), trainable, resources, study, results).fit()
+    finally:
+        ray.shutdown()
+    assert outcome.num_errors == 0
+    seen = [json.loads(file.read_text()) for file in seen_folder.iterdir()]
+    assert len(seen) == 8
+    given = sorted(each["gpus"][0] for each in seen)
+    assert given == ["0", "0", "1", "1", "2", "2", "3", "3"]
+    assert all(each["visible"] == each["gpus"][0] for each in seen)
