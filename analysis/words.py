@@ -50,7 +50,9 @@ def verdict(row: Mapping[Any, Any], meaningful: float) -> str:
     if needed is None or math.isnan(needed):
         return f"undecided ({row['note']})" if row["note"] else "undecided"
     low, high = row["joint_interval"]
-    differs = f"not 0, but undecided against {d}" if low > 0 or high < 0 else "undecided"
+    differs = "undecided"
+    if low > 0 or high < 0:
+        differs = f"not zero, but whether larger than {d} is undecided"
     if needed > MOST_SEEDS:
         return f"{differs}, more than {MOST_SEEDS:,} seeds would be needed to decide"
     return f"{differs}, about {int(needed)} seeds would decide"

@@ -1,0 +1,112 @@
+"""Do the intervals and verdicts keep their word? Simulated studies with a known truth."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.comparison import compare, decide, mean_interval, welch_interval
+from analysis.families import comparison_table, pairs
+from analysis.question import Question
+from analysis.records import AXES
+
+REPEATS = 3000
+SD = 1.0  # percentage points between seeds
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_intervals_of_means_cover_93_to_97_percent(n: int) -> None:
+    rng = np.random.default_rng(n)
+    samples = rng.normal(55.0, SD, (REPEATS, n))
+    covered = [low <= 55.0 <= high for low, high in map(mean_interval, samples)]
+    assert 0.93 <= np.mean(covered) <= 0.97
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.5])
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_intervals_of_differences_cover_93_to_97_percent(n: int, ratio: float) -> None:
+    rng = np.random.default_rng(100 + n)
+    a = rng.normal(56.0, SD * ratio, (REPEATS, n))
+    b = rng.normal(55.0, SD, (REPEATS, n))
+    intervals = [welch_interval(x, y) for x, y in zip(a, b, strict=True)]
+    assert 0.93 <= np.mean([low <= 1.0 <= high for low, high in intervals]) <= 0.97
+
+
+@pytest.mark.parametrize(("n", "meaningful"), [(3, 0.05), (5, 0.05), (5, 1.0)])
+def test_a_a_studies_give_false_verdicts_at_most_5_percent(n: int, meaningful: float) -> None:
+    """Six equal conditions against one baseline: any 'larger' in the study is false.
+
+    With a meaningful difference near 0 this is the hardest case.
+    """
+    rng = np.random.default_rng(7)
+    studies = rng.normal(55.0, SD, (1000, 7, n))
+    false = [any(decide(welch_interval(x, s[0], 1 - 0.05 / 6), meaningful) == "larger" for x in s[1:]) for s in studies]
+    assert np.mean(false) <= 0.05
+
+
+def test_a_study_s_verdicts_are_those_of_the_joint_intervals() -> None:
+    """The table of a study reads its verdicts off the intervals calibrated above."""
+    rng = np.random.default_rng(6)
+    points = pd.DataFrame({axis: [0] * 7 for axis in AXES}).assign(num_blocks=range(7))
+    values = rng.normal(np.repeat([55.0, 55, 57, 58, 53, 55, 56], 5), SD)
+    runs = {"condition": np.repeat(range(7), 5), "seed": np.tile(range(5), 7)}
+    question = Question(baseline={"num_blocks": 0}, meaningful=0.5)
+    chosen, _ = pairs(points, ("num_blocks",), question)
+    table = comparison_table(pd.DataFrame({**runs, "test_accuracy": values}), chosen, 0.5)
+    baseline = table[table["family"] == "baseline"]
+    samples = values.reshape(7, 5)
+    intervals = [welch_interval(sample, samples[0], 1 - 0.05 / 6) for sample in samples[1:]]
+    assert baseline["verdict"].tolist() == [decide(interval, 0.5) for interval in intervals]
+    assert set(baseline["verdict"]) == {"larger", "undecided"}
+
+
+def test_equal_conditions_with_plenty_of_seeds_are_smaller_than_d() -> None:
+    rng = np.random.default_rng(8)
+    found = [compare(*_pair(rng, 0.0, 40), meaningful=1.0).verdict for _ in range(200)]
+    assert found.count("smaller") >= 180
+    assert found.count("larger") == 0
+
+
+def test_a_difference_at_the_border_is_seldom_called_smaller_or_larger() -> None:
+    rng = np.random.default_rng(9)
+    found = [compare(*_pair(rng, 1.0, 10), meaningful=1.0).verdict for _ in range(1000)]
+    assert found.count("smaller") / 1000 <= 0.04
+    assert found.count("larger") / 1000 <= 0.04
+
+
+def test_a_true_difference_of_2d_is_found_with_plenty_of_seeds() -> None:
+    rng = np.random.default_rng(10)
+    found = [compare(*_pair(rng, 2.0, 30), meaningful=1.0).verdict for _ in range(200)]
+    assert found.count("larger") >= 185
+
+
+def test_joint_intervals_hold_together() -> None:
+    """All six intervals of a study cover the truth at once in at least 95 % of studies."""
+    rng = np.random.default_rng(11)
+    means = [55.0, 55.5, 56.0, 57.0, 55.0, 54.0, 50.0]
+    held = 0
+    for _ in range(300):
+        samples = [rng.normal(mean, SD, 5) for mean in means]
+        joint = [welch_interval(x, samples[0], 1 - 0.05 / 6) for x in samples[1:]]
+        truth = [mean - means[0] for mean in means[1:]]
+        held += all(low <= t <= high for (low, high), t in zip(joint, truth, strict=True))
+    assert held / 300 >= 0.95 - 2 * math.sqrt(0.05 * 0.95 / 300)
+
+
+def test_the_seeds_that_would_decide_do_decide_about_half_of_the_time() -> None:
+    """K is where the expected interval just decides, so K seeds decide in roughly every other study."""
+    rng = np.random.default_rng(12)
+    decided = []
+    for _ in range(300):
+        a, b = _pair(rng, 2.0, 4)
+        first = compare(a, b, meaningful=1.0)
+        if first.seeds_needed and first.seeds_needed <= 200:
+            again = _pair(rng, first.difference, first.seeds_needed)
+            decided.append(decide(welch_interval(*(s.to_numpy() for s in again)), 1.0) != "undecided")
+    assert len(decided) > 100
+    assert 0.3 <= np.mean(decided) <= 0.8
+
+
+def _pair(rng: np.random.Generator, difference: float, n: int) -> tuple[pd.Series, pd.Series]:
+    return pd.Series(rng.normal(55 + difference, SD, n)), pd.Series(rng.normal(55, SD, n))
