@@ -89,6 +89,10 @@ class Form(Model):
         """One of the values at random."""
         raise NotImplementedError
 
+    def __repr_name__(self) -> str:
+        """``Grid``; pydantic's own name of a generic model spells out its types."""
+        return type(self).__name__.partition("[")[0]
+
 
 class Listed(Form, Generic[T]):
     """Values that can be counted."""

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from study.space_axes import AXES, Configuration, Form, is_sampled, values_of
+from study.space_axes import Configuration, Form, is_sampled, values_of
 from study.space_study import Study
 
-# Distinct draws are found long before this many repetitions; only an interval of a few floats would need more.
-_REPETITIONS = 1_000_000
+# All of 10,000 equally likely draws, the most a search may ask for, take about 98,000 tries; an interval that holds
+# only a few floats would go on for ever.
+_TRIES = 300_000
 
 
 def configurations(study: Study) -> tuple[Configuration, ...]:
@@ -30,18 +31,17 @@ def configurations(study: Study) -> tuple[Configuration, ...]:
     draws: Iterator[dict[str, Any]] = iter([{}])
     if study.search.algorithm == "random":
         draws = itertools.islice(_different_draws(study, study.search.seed), study.search.samples)
-    listed = [axis for axis in AXES if not is_sampled(getattr(study.space, axis))]
-    points = list(itertools.product(*(values_of(getattr(study.space, axis)) or () for axis in listed)))
+    listed = {axis: values_of(form) or () for axis, form in study.space.axes.items() if not is_sampled(form)}
+    points = list(itertools.product(*listed.values()))
     return tuple(Configuration(**draw, **dict(zip(listed, point, strict=True))) for draw in draws for point in points)
 
 
 def _different_draws(study: Study, seed: int) -> Iterator[dict[str, Any]]:
     """Draws of the sampled axes; one that came before is skipped, as it would give the same runs again."""
     rng = np.random.default_rng(seed)
-    forms = {axis: getattr(study.space, axis) for axis in AXES}
-    sampled = {axis: form for axis, form in forms.items() if isinstance(form, Form) and form.sampled}
+    sampled = {axis: form for axis, form in study.space.axes.items() if isinstance(form, Form) and form.sampled}
     seen = set()
-    for _ in range(_REPETITIONS):
+    for _ in range(_TRIES):
         draw = {axis: form.draw(rng) for axis, form in sampled.items()}
         if tuple(draw.values()) not in seen:
             seen.add(tuple(draw.values()))

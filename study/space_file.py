@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from study.space_messages import SELECTED_BY, message_of, path_of
 from study.space_study import Study
-from study.space_yaml import Document, Place, Problem, read_yaml
+from study.space_yaml import UNREAD, Document, Place, Problem, read_yaml
 from study.space_yaml import Path as KeyPath
 
 
@@ -56,7 +56,8 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
         else:
             if not problems:
                 return study
-    raise SpaceError([str(problem) for problem in sorted(problems, key=lambda problem: problem.place)])
+    lines = [str(problem) for problem in sorted(problems, key=lambda problem: problem.place)]
+    raise SpaceError(list(dict.fromkeys(lines)))
 
 
 def _read_file(path: Path) -> Document:
@@ -125,9 +126,10 @@ def _forget(document: Document, path: KeyPath) -> None:
 
 def _invalid(document: Document, errors: Sequence[ErrorDetails]) -> list[Problem]:
     """The errors of validation as problems, but for values that could not even be read."""
-    unread = {problem.path for problem in document.problems}
+    # pydantic counts the valid entries of a list only; with entries in it, these are the fault.
+    errors = [error for error in errors if error["type"] != "too_short" or not error["input"]]
     further = _further_rules(document.value, errors)
-    return [_problem(error, document) for error in (*errors, *further) if path_of(error) not in unread]
+    return [_problem(error, document) for error in (*errors, *further) if error["input"] is not UNREAD]
 
 
 def _further_rules(values: dict[str, Any], errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:

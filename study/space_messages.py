@@ -110,6 +110,7 @@ def shown(value: Any) -> str:
     if value is None:
         return "nothing"
     text = repr(value) if isinstance(value, str) else in_words([value])
+    text = {"nan": ".nan", "inf": ".inf", "-inf": "-.inf"}.get(text, text)
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 

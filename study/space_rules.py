@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from study.space_axes import AXES, Grid, Interval, can_take, in_words, is_sampled, values_of
+from study.space_axes import Grid, Interval, can_take, in_words, is_sampled, values_of
 
 if TYPE_CHECKING:
     from study.space_study import Study
@@ -40,8 +40,7 @@ def broken_rules(study: "Study") -> Iterator[Broken]:
 
 def _search_fits_axes(study: "Study") -> Iterator[Broken]:
     algorithm = study.search.algorithm
-    for axis in AXES:
-        form = getattr(study.space, axis)
+    for axis, form in study.space.axes.items():
         needs = (("search",), ("space", axis))
         if algorithm == "grid" and is_sampled(form):
             kind = next(iter(type(form).model_fields))
@@ -52,7 +51,11 @@ def _search_fits_axes(study: "Study") -> Iterator[Broken]:
             )
         if algorithm == "optuna" and isinstance(form, Grid):
             yield Broken(("space", axis), "optuna draws from every axis: write choice instead of grid", needs)
-    if algorithm != "grid" and not any(is_sampled(getattr(study.space, axis)) for axis in AXES):
+    # For optuna a grid is wrong already, and becomes a choice.
+    drawn = [
+        is_sampled(form) or (algorithm == "optuna" and isinstance(form, Grid)) for form in study.space.axes.values()
+    ]
+    if algorithm != "grid" and not any(drawn):
         yield Broken(
             ("search", "algorithm"),
             f"{algorithm} has nothing to draw: give an axis a choice, randint, uniform or loguniform, or use grid",
@@ -64,7 +67,7 @@ def _enough_to_draw(study: "Study") -> Iterator[Broken]:
     """A configuration drawn twice gives the same runs again, so draws differ; are there that many?"""
     if study.search.algorithm == "grid":
         return
-    drawn = [getattr(study.space, axis) for axis in AXES if is_sampled(getattr(study.space, axis))]
+    drawn = [form for form in study.space.axes.values() if is_sampled(form)]
     if not drawn or any(isinstance(form, Interval) for form in drawn):
         return
     possible = math.prod(len(form.values) for form in drawn)
@@ -130,7 +133,7 @@ def _conditions_occur(study: "Study") -> Iterator[Broken]:
 
 def _condition_occurs(study: "Study", path: Path, condition: Mapping[str, Any]) -> Iterator[Broken]:
     for axis, value in condition.items():
-        form = getattr(study.space, axis)
+        form = study.space.axes[axis]
         if can_take(form, value):
             continue
         possible = in_words([form]) if not is_sampled(form) and not isinstance(form, Grid) else str(form)

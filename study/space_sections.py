@@ -6,7 +6,7 @@ from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from study.space_axes import AxisName, Block, Epochs, LearningRate, Model, NumBlocks
+from study.space_axes import AXES, AxisName, Block, Epochs, LearningRate, Model, NumBlocks
 from study.space_axis_types import BlockAxis, BoolAxis, EpochsAxis, LearningRateAxis, NumBlocksAxis
 
 T = TypeVar("T")
@@ -28,6 +28,11 @@ class Space(Model):
     """Learning rate of plain SGD; above 0."""
     epochs: EpochsAxis = 25
     """Passes over the training set; 1 or more."""
+
+    @property
+    def axes(self) -> dict[str, Any]:
+        """Each axis, by its name: a value or a Form."""
+        return {axis: getattr(self, axis) for axis in AXES}
 
 
 class GridSearch(Model):

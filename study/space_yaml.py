@@ -8,12 +8,17 @@ from typing import Any, NamedTuple, cast
 from ruamel.yaml import YAML, RoundTripRepresenter
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 Path = tuple[str | int, ...]
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = {"null", "bool", "int", "float", "str"}
+# A space file needs five levels; thousands would exhaust the stack.
+_DEEPEST = 20
+# Stands for a value that could not be read; it has a problem of its own and needs no second one.
+UNREAD = object()
 
 
 class Place(NamedTuple):
@@ -46,7 +51,7 @@ class Document:
         value: the content; None where there is none or its syntax is wrong.
         values: the place of each value by its path.
         keys: the place of each key of a mapping by its path.
-        problems: what could not be read; their paths hold None, and a key that stands twice its first value.
+        problems: what could not be read; there UNREAD stands, and for a key that stands twice its first value.
     """
 
     value: Any = None
@@ -55,12 +60,14 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
 
     def place_of(self, path: Path, key: bool = False) -> Place:
-        """The place of a value, or of its key; where the path is not there, of the nearest key above it."""
+        """The place of a value, or of its key; where the path is not there, of the nearest one above it."""
         if not key and path in self.values:
             return self.values[path]
         while path:
             if path in self.keys:
                 return self.keys[path]
+            if isinstance(path[-1], int) and path in self.values:
+                return self.values[path]
             path = path[:-1]
         return self.values[()]
 
@@ -78,10 +85,8 @@ def read_yaml(text: str, place: Callable[[int, int], Place], path: Path = ()) ->
     """
     document = Document(values={path: place(1, 1)})
     try:
-        anchors = [event for event in _yaml().parse(text) if getattr(event, "anchor", None)]
-        if anchors:
-            message = "anchors (&) and aliases (*) are not supported; write the value out"
-            document.problems += [Problem(_at(event.start_mark, place), path, message) for event in anchors]
+        document.problems += _refused(text, place, path)
+        if document.problems:
             return document
         yaml = _yaml()
         node = yaml.compose(text)
@@ -89,9 +94,22 @@ def read_yaml(text: str, place: Callable[[int, int], Place], path: Path = ()) ->
             document.value = _Reader(yaml, place, document).read(node, path)
     except YAMLError as error:
         document.problems.append(_syntax_problem(error, text, place, path))
-    except RecursionError:
-        document.problems.append(Problem(place(1, 1), path, "is nested too deeply"))
     return document
+
+
+def _refused(text: str, place: Callable[[int, int], Place], path: Path) -> list[Problem]:
+    """What makes values that have no end or more than one place."""
+    problems = []
+    depth = 0
+    for event in _yaml().parse(text):
+        at = _at(event.start_mark, place)
+        if getattr(event, "anchor", None):
+            message = "anchors (&) and aliases (*) are not supported; write the value out"
+            problems.append(Problem(at, path, message))
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > _DEEPEST:
+            return [*problems, Problem(at, path, "is nested too deeply")]
+    return problems
 
 
 def _yaml() -> YAML:
@@ -153,14 +171,14 @@ class _Reader:
         if not isinstance(node, ScalarNode) or node.tag.removeprefix(_TAG) not in _SCALARS:
             shown = node.tag.replace(_TAG, "!!")
             self.document.problems.append(Problem(self.document.values[path], path, f"{shown} is not supported here"))
-            return None
+            return UNREAD
         try:
             return self.yaml.constructor.construct_object(node)
         except ValueError:  # a tag that does not fit, or thousands of digits
             shown = f"{node.value[:20]}{'...' if len(node.value) > 20 else ''}"
             message = f"{shown} cannot be read as {node.tag.replace(_TAG, '!!')}"
             self.document.problems.append(Problem(self.document.values[path], path, message))
-            return None
+            return UNREAD
 
 
 def dotted(path: Path) -> str:
@@ -216,8 +234,12 @@ def _syntax_problem(error: YAMLError, text: str, place: Callable[[int, int], Pla
     if isinstance(error, ReaderError):
         before = text[: error.position]
         where = place(before.count("\n") + 1, error.position - before.rfind("\n"))
-        return Problem(where, path, f"the character {error.character!r} is not allowed")
+        return Problem(where, path, f"the character {_character(error.character)!r} is not allowed")
     return Problem(place(1, 1), path, f"is not valid YAML: {error}")
+
+
+def _character(given: str | int) -> str:
+    return chr(given) if isinstance(given, int) else given
 
 
 def _printable(key: str) -> str:

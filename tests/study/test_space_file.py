@@ -44,8 +44,8 @@ compare:
 precision: fp16
 """
     assert problems_of(tmp_path, text) == [
-        "1:1: quetion: unknown key (did you mean question?)",
         "1:1: name: is required",
+        "1:1: quetion: unknown key (did you mean question?)",
         "2:1: epochs: unknown key (did you mean space.epochs?)",
         "3:1: data: should be text, not nothing",
         "5:3: space.blok: unknown key (did you mean block?)",
@@ -65,7 +65,7 @@ precision: fp16
         "(did you mean num_blocks?)",
         "19:30: compare.baseline.depth: unknown key; possible: block, num_blocks, batch_norm, lr, epochs",
         "20:15: compare.thresholds: should rise, each value once",
-        "21:41: compare.questions[0].b: should give a value of at least one axis",
+        "21:42: compare.questions[0].b: should give a value of at least one axis",
         "22:12: precision: 'fp16' is not one of float32, tf32, bf16 (did you mean bf16?)",
     ]
 
@@ -168,7 +168,7 @@ def test_wrong_space(tmp_path: Path, lines: str, expected: str) -> None:
         ("compare: {baseline: {}}", "3:21: compare.baseline: should give a value of at least one axis"),
         ("compare: {baseline: {block: conv}}", "3:29: compare.baseline.block: conv is not a value that space.block "
          "has; possible: residual"),
-        ("compare: {questions: [{name: q, a: {lr: 0.01}}]}", "3:22: compare.questions[0].b: is required"),
+        ("compare: {questions: [{name: q, a: {lr: 0.01}}]}", "3:23: compare.questions[0].b: is required"),
         ("compare: {questions: [{name: q, a: {lr: 0.01}, b: {lr: 0.01}}]}", "3:51: compare.questions[0].b: is the "
          "same condition as a"),
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.space_yaml import Document, Place, dotted, read_yaml, write_yaml
+from study.space_yaml import UNREAD, Document, Place, dotted, read_yaml, write_yaml
 
 
 def read(text: str) -> Document:
@@ -68,14 +68,21 @@ def test_problems_have_places(text: str, expected: list[str]) -> None:
     assert [str(problem) for problem in read(text).problems] == expected
 
 
-@pytest.mark.parametrize("text", ["[" * 5000 + "]" * 5000, "{a: " * 5000 + "}" * 5000])
-def test_nesting_without_end_is_refused(text: str) -> None:
-    assert [str(problem) for problem in read(text).problems] == ["1:1: is nested too deeply"]
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("[" * 9999, "1:21"), ("{a: " * 9999, "1:81"), ("- " * 9999, "1:41"), ("a: " + "[" * 9999, "1:23")],
+)
+def test_nesting_without_end_is_refused(text: str, place: str) -> None:
+    assert [str(problem) for problem in read(text).problems] == [f"{place}: is nested too deeply"]
+
+
+def test_many_lists_are_not_deep() -> None:
+    assert read(f"[{'[[1]], ' * 50}]").value == [[[1]]] * 50
 
 
 def test_what_can_be_read_is_kept_beside_a_problem() -> None:
     document = read("a: 1\na: 2\nb: !foo 1\nc: 3")
-    assert document.value == {"a": 1, "b": None, "c": 3}
+    assert document.value == {"a": 1, "b": UNREAD, "c": 3}
     assert len(document.problems) == 2
 
 
