@@ -50,9 +50,7 @@ class Images:
 
     def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The whole set in order, for all replicas alike: images (B, 3, H, W), labels (B,)."""
-        for pixels, labels in zip(
-            self._images.split(size), self._labels.split(size), strict=True
-        ):
+        for pixels, labels in zip(self._images.split(size), self._labels.split(size), strict=True):
             yield self._normalise(pixels), labels
 
     def _normalise(self, pixels: Tensor) -> Tensor:

@@ -40,7 +40,7 @@ class ReplicatedConv2d(nn.Module):
     ) -> None:
         super().__init__()
         shape = (out_channels, in_channels, kernel_size, kernel_size)
-        weights, biases = zip(*(_default_init(shape, generator) for generator in generators))
+        weights, biases = zip(*(_default_init(shape, generator) for generator in generators), strict=True)
         self.weight = nn.Parameter(torch.stack(weights))
         self.bias = nn.Parameter(torch.stack(biases))
         self.stride, self.padding = stride, padding
@@ -159,9 +159,7 @@ class ReplicatedNetwork(nn.Module):
         num_classes: outputs of the last layer.
     """
 
-    def __init__(
-        self, configuration: Configuration, seeds: Sequence[int], num_classes: int = 10
-    ) -> None:
+    def __init__(self, configuration: Configuration, seeds: Sequence[int], num_classes: int = 10) -> None:
         super().__init__()
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         block = BLOCKS[configuration.block]
@@ -169,10 +167,7 @@ class ReplicatedNetwork(nn.Module):
         self.conv1 = ReplicatedConv2d(generators, IMAGE_CHANNELS, CHANNELS, 5)
         self.conv2 = ReplicatedConv2d(generators, CHANNELS, CHANNELS, 5, stride=2)
         self.blocks = nn.Sequential(
-            *(
-                block(generators, batch_norm=configuration.batch_norm)
-                for _ in range(configuration.num_blocks)
-            )
+            *(block(generators, batch_norm=configuration.batch_norm) for _ in range(configuration.num_blocks))
         )
         self.conv3 = ReplicatedConv2d(generators, CHANNELS, 4, 3, stride=2)
         self.fc1 = ReplicatedLinear(generators, 4 * 5 * 5, HIDDEN, bias=True)
@@ -211,9 +206,7 @@ def count_parameters(configuration: Configuration, num_classes: int = 10) -> int
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def _default_init(
-    shape: tuple[int, ...], generator: torch.Generator, *, bias: bool = True
-) -> tuple[Tensor, Tensor]:
+def _default_init(shape: tuple[int, ...], generator: torch.Generator, *, bias: bool = True) -> tuple[Tensor, Tensor]:
     """PyTorch's default weight and bias (``nn.Conv2d.reset_parameters``), from one generator."""
     weight = torch.empty(shape)
     nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)

@@ -24,9 +24,7 @@ def describe_nodes(results: Path) -> list[Facts]:
     """
     ask = ray.remote(num_cpus=0)(_describe_this_machine)
     pending = [
-        ask.options(
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        ).remote(str(results))
+        ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(str(results))
         for node in ray.nodes()
         if node["Alive"]
     ]

@@ -23,7 +23,7 @@ def set_precision(precision: str, device: torch.device) -> None:
         raise ValueError("precision tf32 exists on NVIDIA GPUs only; on a CPU choose float32 or bf16")
     if device.type == "cuda":
         mode = "tf32" if precision == "tf32" else "ieee"
-        torch.backends.cudnn.conv.fp32_precision = mode
+        torch.backends.cudnn.conv.fp32_precision = mode  # pyright: ignore[reportAttributeAccessIssue]
         torch.backends.cuda.matmul.fp32_precision = mode
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False

@@ -20,8 +20,8 @@ class TrialRecord:
     """The file ``records/<trial_id>.jsonl`` of one trial.
 
     Lines are only ever added, each flushed to the disk before the next epoch starts. An epoch that is trained again
-    after a failure is added again; the last line of an epoch counts. A process may die while it writes, so a line may be
-    torn; readers skip it.
+    after a failure is added again; the last line of an epoch counts. A process may die while it writes, so a line may
+    be torn; readers skip it.
 
     Args:
         folder: the results directory's ``records``.
@@ -30,9 +30,7 @@ class TrialRecord:
         seeds: of the trial, in the order of the per-seed values.
     """
 
-    def __init__(
-        self, folder: Path, trial_id: str, configuration: Configuration, seeds: Sequence[int]
-    ) -> None:
+    def __init__(self, folder: Path, trial_id: str, configuration: Configuration, seeds: Sequence[int]) -> None:
         self.path = folder / f"{trial_id}.jsonl"
         folder.mkdir(parents=True, exist_ok=True)
         if not _lines(self.path):

@@ -14,8 +14,6 @@ from study.progress import describe
 from study.space import SpaceError, Study, load_study
 
 
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a study; the exit status is 0, 1 (some trials failed), 2 (bad input) or 130 (interrupted)."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
@@ -89,8 +87,10 @@ def _parser() -> argparse.ArgumentParser:
         help="any key of the space file, dotted: --set seeds=3 --set space.epochs=2; may be repeated",
     )
     parser.add_argument("--resume", action="store_true", help="finish the study in the results directory")
-    parser.add_argument("--dry-run", action="store_true", help="print every configuration and the totals; start nothing")
-    parser.add_argument("--address", help="join a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print every configuration and the totals; start nothing"
+    )
+    parser.add_argument("--address", help="join a running Ray cluster: auto, or HOST:PORT")
     parser.add_argument("--no-report", action="store_true", help="write no figures at the end")
     return parser
 

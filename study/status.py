@@ -35,9 +35,7 @@ class StatusCallback(tune.Callback):
         listener: is told of every change.
     """
 
-    def __init__(
-        self, statuses: dict[str, TrialStatus], results: ResultsDirectory, listener: Listener
-    ) -> None:
+    def __init__(self, statuses: dict[str, TrialStatus], results: ResultsDirectory, listener: Listener) -> None:
         self._statuses, self._results, self._listener = statuses, results, listener
         self._written = 0.0
 
@@ -50,7 +48,8 @@ class StatusCallback(tune.Callback):
         status = self._status_of(trial)
         status.status = "running"
         status.started, status.ended, status.error = now(), None, None
-        status.directory = f"{trial.storage.experiment_dir_name}/{trial.storage.trial_dir_name}"
+        if trial.storage is not None:
+            status.directory = f"{trial.storage.experiment_dir_name}/{trial.storage.trial_dir_name}"
         self._write()
         self._listener.started(status)
 

@@ -43,9 +43,9 @@ class TrialSettings:
 class ReplicaTrainable(tune.Trainable):
     """One configuration, all its seeds side by side; a step is an epoch.
 
-    Ray Tune's ``config`` is ``{"trial": {"number": position in the plan, "configuration": {...}}}``. Each step reports the mean over
-    the seeds of every measure, so that a search never chases a lucky seed, and beside it the values of each seed as
-    ``seed_<s>/<measure>``.
+    Ray Tune's ``config`` is ``{"trial": {"number": position in the plan, "configuration": {...}}}``. Each step reports
+    the mean over the seeds of every measure, so that a search never chases a lucky seed, and beside it the values of
+    each seed as ``seed_<s>/<measure>``.
 
     A checkpoint carries the trial's rows so far: wherever a process died between writing the record and the checkpoint,
     the record never misses an epoch that the checkpoint has passed.
@@ -100,9 +100,7 @@ class ReplicaTrainable(tune.Trainable):
             device=self._device,
             precision=self._settings.precision,
         )
-        self._record = TrialRecord(
-            self._settings.records, self._trial_id, configuration, self._settings.seeds
-        )
+        self._record = TrialRecord(self._settings.records, self._trial_id, configuration, self._settings.seeds)
         if earlier := self._settings.checkpoints.get(self._trial_id):
             self._restore(earlier)
 

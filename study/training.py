@@ -23,7 +23,7 @@ from study.precision import autocast, dtype_of, set_precision
 from study.space import Configuration
 
 BATCH_SIZE = 128
-# Large enough to drown the cost of a call, small enough that the activations of several replicas stay in a core's cache.
+# Large enough to drown the cost of a call, small enough that the activations of all replicas stay in a core's cache.
 ACCURACY_BATCH_SIZE = 250
 
 
@@ -140,10 +140,7 @@ class Training:
         test_accuracy = self._accuracy(self._test)
         self.seconds += time.perf_counter() - start
         self.epoch += 1
-        self.diverged = [
-            before or not math.isfinite(loss)
-            for before, loss in zip(self.diverged, losses, strict=True)
-        ]
+        self.diverged = [before or not math.isfinite(loss) for before, loss in zip(self.diverged, losses, strict=True)]
         return EpochRecord(
             epoch=self.epoch,
             iterations=self.iterations,
@@ -199,9 +196,7 @@ class Training:
         # The sum, not the mean: each replica's gradient is then that of its own loss.
         gradients = torch.autograd.grad(losses.sum(), self._parameters)
         with torch.no_grad():
-            for parameter, gradient, rate in zip(
-                self._parameters, gradients, self._rates, strict=True
-            ):
+            for parameter, gradient, rate in zip(self._parameters, gradients, self._rates, strict=True):
                 parameter.addcmul_(gradient, rate, value=-1)
         return losses.detach()
 
@@ -228,7 +223,4 @@ def _order_generator(seed: int) -> torch.Generator:
 
 def _rates_for(parameters: Sequence[Tensor], rates: Sequence[float]) -> list[Tensor]:
     """The replicas' learning rates, shaped (R, 1, ...) to multiply each parameter's gradient."""
-    return [
-        torch.tensor(rates, dtype=p.dtype, device=p.device).view(-1, *[1] * (p.dim() - 1))
-        for p in parameters
-    ]
+    return [torch.tensor(rates, dtype=p.dtype, device=p.device).view(-1, *[1] * (p.dim() - 1)) for p in parameters]

@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import math
 import os
+import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,13 +59,35 @@ def connect(address: str | None) -> None:
     if address is None:
         ray.init(address="local", num_cpus=available_cpus(), include_dashboard=False, **quiet)
         return
+    _check_reachable(address)
     try:
         ray.init(address=address, **quiet)
     except Exception as error:  # Ray raises anything from ConnectionError to ValueError here
-        raise TuneError(
-            f"--address {address}: no Ray cluster could be joined ({_first_line(error)}); "
-            "start one with `ray start --head` or `ray up cluster.yaml`, and see `ray status`"
-        ) from error
+        raise TuneError(_no_cluster(address, _first_line(error))) from error
+
+
+def _check_reachable(address: str) -> None:
+    """Ray itself tries a wrong address for minutes before it gives up.
+
+    Raises:
+        TuneError: the address is not one of a cluster, or nobody listens there.
+    """
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if "://" in address or not host or not port.isdigit():
+        raise TuneError(f"--address {address}: should be auto or HOST:PORT, as `ray start` prints it on the head node")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise TuneError(_no_cluster(address, str(error))) from error
+
+
+def _no_cluster(address: str, reason: str) -> str:
+    return (
+        f"--address {address}: no Ray cluster could be joined ({reason}); start one with `ray start --head` or "
+        "`ray up cluster.yaml`, and give every machine the same token (RAY_AUTH_MODE, RAY_AUTH_TOKEN)"
+    )
 
 
 def available_cpus() -> int:

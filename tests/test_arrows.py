@@ -56,11 +56,7 @@ def test_forbidden_packages_are_not_imported(pattern):
 
 @pytest.mark.parametrize("module", ALLOWED)
 def test_modules_of_study_know_only_those_below_them(module):
-    known = {
-        name.split(".")[1]
-        for name in imports(ROOT / "study" / f"{module}.py")
-        if name.startswith("study.")
-    }
+    known = {name.split(".")[1] for name in imports(ROOT / "study" / f"{module}.py") if name.startswith("study.")}
     # space and data are each split over several files, which may know each other.
     known = {name.partition("_")[0] for name in known} - {module}
     assert known <= ALLOWED[module]

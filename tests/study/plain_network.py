@@ -30,9 +30,7 @@ class PlainNetwork(nn.Module):
         self.conv2 = nn.Conv2d(8, 8, 5, stride=2)
         self.blocks = nn.Sequential(
             *(
-                PlainBlock(
-                    residual=configuration.block == "residual", batch_norm=configuration.batch_norm
-                )
+                PlainBlock(residual=configuration.block == "residual", batch_norm=configuration.batch_norm)
                 for _ in range(configuration.num_blocks)
             )
         )
@@ -50,9 +48,7 @@ def normalise(images: np.ndarray, dtype: torch.dtype) -> Tensor:
     return ((torch.from_numpy(images).to(dtype) / 255 - 0.5) / 0.5).permute(0, 3, 1, 2)
 
 
-def train_plainly(
-    network: nn.Module, data: ImageData, lr: float, orders: list[Tensor]
-) -> list[dict[str, float]]:
+def train_plainly(network: nn.Module, data: ImageData, lr: float, orders: list[Tensor]) -> list[dict[str, float]]:
     """One epoch for each given order of the training images; loss and accuracies after each."""
     optimizer = torch.optim.SGD(network.parameters(), lr=lr)
     dtype = next(network.parameters()).dtype

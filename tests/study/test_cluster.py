@@ -103,7 +103,7 @@ def test_two_machines_share_the_trials(tmp_path):
         cluster.communicate("\n", timeout=60)
     assert process.returncode == 0, process.stdout + process.stderr
     assert larger.returncode == 0
-    assert "up to 2 at once" in process.stdout
+    assert "up to 2 trials at once" in process.stdout
     results = tmp_path / "results" / "small"
     assert list(pd.read_parquet(results / "trials.parquet")["status"]) == ["completed", "completed"]
     assert len(nodes_of(results)) == 2

@@ -10,9 +10,7 @@ from tests.study.plain_network import PlainNetwork
 
 VARIANTS = [
     Configuration(block=block, num_blocks=num_blocks, batch_norm=batch_norm, lr=0.01, epochs=1)
-    for block, num_blocks, batch_norm in itertools.product(
-        ("residual", "conv"), (0, 1, 3), (False, True)
-    )
+    for block, num_blocks, batch_norm in itertools.product(("residual", "conv"), (0, 1, 3), (False, True))
 ]
 
 
@@ -23,9 +21,7 @@ def configuration(**changes: object) -> Configuration:
 
 @pytest.mark.parametrize(("batch_norm", "expected"), [(False, 25_288), (True, 25_608)])
 @pytest.mark.parametrize("block", ["residual", "conv"])
-def test_the_networks_of_the_notebook_have_its_number_of_parameters(
-    block: str, batch_norm: bool, expected: int
-):
+def test_the_networks_of_the_notebook_have_its_number_of_parameters(block: str, batch_norm: bool, expected: int):
     network = configuration(block=block, num_blocks=10, batch_norm=batch_norm)
     assert count_parameters(network) == expected
 

@@ -18,8 +18,9 @@ def test_the_trials_table_has_a_row_for_every_trial(tmp_path):
     ]
     assert list(table["status"]) == ["failed", "not_started"]
     assert list(table["seeds"][0]) == [0, 1]
-    assert table["error"][0] == "out of memory"
-    assert pd.isna(table["error"][1])
+    errors = table["error"].tolist()
+    assert errors[0] == "out of memory"
+    assert pd.isna(errors[1])
     assert results.read_trials()["0000"]["epochs_done"] == 1
 
 

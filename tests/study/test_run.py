@@ -192,7 +192,7 @@ def test_an_interrupted_study_keeps_its_results_and_says_how_to_go_on(tmp_path, 
     assert "Traceback" not in out + err
     trials = pd.read_parquet(results / "trials.parquet")
     assert list(trials["status"]) == ["interrupted"]
-    assert trials["epochs_done"][0] >= 2
+    assert trials["epochs_done"].tolist()[0] >= 2
     assert len(pd.read_parquet(results / "curves.parquet")) >= 4
     assert json.loads((results / "provenance.json").read_text())["sessions"][-1]["outcome"] == "interrupted"
 

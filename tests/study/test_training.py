@@ -38,9 +38,9 @@ def replica_state(training: Training, replica: int) -> dict[str, torch.Tensor]:
     return {name: t[replica] for name, t in training.state_dict()["network"].items()}
 
 
-def assert_same_replica(ours: Training, replica: int, theirs: dict[str, torch.Tensor], **tolerance: float):
+def assert_same_replica(ours: Training, replica: int, theirs: dict[str, torch.Tensor], *, rtol: float, atol: float):
     for name, value in replica_state(ours, replica).items():
-        torch.testing.assert_close(value, theirs[name], **tolerance, msg=name)
+        torch.testing.assert_close(value, theirs[name], rtol=rtol, atol=atol, msg=name)
 
 
 def small_data() -> ImageData:
@@ -203,8 +203,9 @@ def test_the_learning_rate_of_each_replica_is_its_own(data):
 
 
 def test_the_data_order_of_a_seed_does_not_depend_on_the_configuration(data):
-    small, large = Training(configuration(num_blocks=0), data, [3]), Training(
-        configuration(num_blocks=4, batch_norm=True), data, [3]
+    small, large = (
+        Training(configuration(num_blocks=0), data, [3]),
+        Training(configuration(num_blocks=4, batch_norm=True), data, [3]),
     )
     a, b = (t.state_dict()["orders"][0] for t in (small, large))
     assert torch.equal(a, b)

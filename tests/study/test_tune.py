@@ -67,19 +67,28 @@ def test_the_longest_trials_start_first():
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        ("name: a\nvalidation: 100\nspace: {lr: {loguniform: [0.01, 0.1]}}\nsearch: {algorithm: optuna, samples: 2}\n", "optuna"),
-        ("name: a\nvalidation: 100\nspace: {lr: {grid: [0.01, 0.1]}}\nscheduler: {name: asha}\n", "asha"),
+        ("space: {lr: {loguniform: [0.01, 0.1]}}\nsearch: {algorithm: optuna, samples: 2}\n", "optuna"),
+        ("space: {lr: {grid: [0.01, 0.1]}}\nscheduler: {name: asha}\n", "asha"),
     ],
 )
 def test_what_is_not_there_yet_is_refused(tmp_path, text, key):
-    study = load_study(write_space(tmp_path, text))
+    study = load_study(write_space(tmp_path, f"name: a\nvalidation: 100\n{text}"))
     with pytest.raises(TuneError, match=f"{key}: not yet"):
         check_supported(study)
 
 
-def test_no_cluster_at_the_address():
-    with pytest.raises(TuneError, match=r"--address 127\.0\.0\.1:1: no Ray cluster"):
-        connect("127.0.0.1:1")
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("127.0.0.1:1", "no Ray cluster could be joined"),
+        ("127.0.0.1:99999", "no Ray cluster could be joined"),
+        ("nowhere", "should be auto or HOST:PORT"),
+        ("ray://127.0.0.1:10001", "should be auto or HOST:PORT"),
+    ],
+)
+def test_no_cluster_at_the_address(address, words):
+    with pytest.raises(TuneError, match=f"--address {address}: {words}"):
+        connect(address)
     assert not ray.is_initialized()
 
 

@@ -1,0 +1,128 @@
+"""What the command line asks for, and the checks that come before anything is started."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from study import provenance
+from study.data import ImageData
+from study.nodes import Facts
+from study.results import ResultsDirectory
+from study.space import Study, load_study
+from study.tune import shortage
+
+# These say how a study is run or read, not what it computes: they may change between its sessions.
+FREE_TO_CHANGE = ("question", "compare", "resources", "checkpoint", "data")
+
+
+class InputError(Exception):
+    """What the user asked for cannot be done; nothing was started and nothing overwritten."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for.
+
+    Attributes:
+        study: the space file with its overrides.
+        results: the results directory.
+        data_dir: where CIFAR-10 and caches are.
+        resume: go on with the study that the results directory holds.
+        address: of a Ray cluster; None for a Ray of this machine.
+        report: write figures at the end.
+        command: the command line, for the provenance and the hint on how to resume.
+    """
+
+    study: Study
+    results: Path
+    data_dir: Path
+    resume: bool
+    address: str | None
+    report: bool
+    command: str
+
+
+def check_results(request: Request, results: ResultsDirectory) -> None:
+    """Refuse a results directory that holds something else than the user thinks.
+
+    Raises:
+        InputError: it holds a study and ``--resume`` was not given, or another study, or other files; or there is
+            nothing to resume.
+    """
+    folder = results.path
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--results {folder}: is a file, not a folder")
+    if not results.study.exists():
+        if request.resume:
+            raise InputError(f"--resume: {folder} holds no study; leave out --resume to start one there")
+        others = [path.name for path in folder.iterdir() if path != results.lock] if folder.exists() else []
+        if others:
+            raise InputError(
+                f"--results {folder}: is not empty (it holds {', '.join(sorted(others)[:3])}) and holds no study; "
+                "choose another folder"
+            )
+        return
+    different = _differences(request.study, load_study(results.study))
+    if different:
+        raise InputError(
+            f"{folder} holds another study (different: {', '.join(different)}); "
+            "choose another folder with --results DIR, or give the same settings to resume it"
+        )
+    if not request.resume:
+        raise InputError(
+            f"{folder} already holds this study; continue it with --resume, or choose another folder with --results DIR"
+        )
+
+
+def check_same_data(results: ResultsDirectory, data: ImageData) -> None:
+    """Refuse to go on with other images than a study began with.
+
+    Raises:
+        InputError: the fingerprints differ.
+    """
+    earlier = provenance.read_provenance(results.provenance)
+    if earlier is not None and earlier["data"] != provenance.describe_data(data):
+        raise InputError(
+            f"{results.path} was begun on {earlier['data'].get('name')} with fingerprint "
+            f"{str(earlier['data'].get('fingerprint'))[:12]}, and these images are {data.name} with fingerprint "
+            f"{data.fingerprint[:12]}: give the same --data, or choose another folder with --results DIR"
+        )
+
+
+def check_room(
+    request: Request, wanted: Mapping[str, float], nodes: Sequence[Mapping[str, float]], console: Console
+) -> None:
+    """A machine of our own will not grow; a cluster that was joined may, by its autoscaler.
+
+    Raises:
+        InputError: a trial fits nowhere and nothing can be hoped for, or it has no use for the device it gets.
+    """
+    if request.study.precision == "tf32" and not wanted["GPU"]:
+        raise InputError("precision tf32: exists on NVIDIA GPUs only, and these trials have none; use float32 or bf16")
+    problem = shortage(wanted, nodes)
+    if problem is None:
+        return
+    if request.address is None:
+        raise InputError(problem)
+    console.print(f"warning: {problem}. Trials wait until a large enough machine joins the cluster.", markup=False)
+
+
+def check_shared(facts: list[Facts], results: ResultsDirectory) -> None:
+    """Every machine writes its trials' records and checkpoints into the results directory.
+
+    Raises:
+        InputError: a machine does not see it.
+    """
+    blind = [str(node["host"]) for node in facts if not node.pop("sees_results")]
+    if blind:
+        raise InputError(
+            f"--results {results.path}: {', '.join(blind)} of the Ray cluster cannot see this folder; "
+            "choose one on a file system that all its machines share"
+        )
+
+
+def _differences(ours: Study, theirs: Study) -> list[str]:
+    a, b = ours.model_dump(), theirs.model_dump()
+    return [key for key in a if key not in FREE_TO_CHANGE and a[key] != b[key]]
