@@ -1,16 +1,24 @@
 # Everything runs in .venv, which the first call of any target makes; a second call finds it ready.
 #   make study [SPACE=search_spaces/depth.yaml] [DATA=digits|cifar10|auto|FOLDER] [ARGS='--set seeds=5 ...']
-#   make test [ARGS='-k name']     make lint     make clean
+#   make test [ARGS='-k name']     make lint     make schema     make clean
 
-PYTHON ?= python3
-SPACE  ?= search_spaces/depth.yaml
-DATA   ?= digits
-BIN     = .venv/bin
+PYTHON  ?= python3
+SPACE   ?= search_spaces/depth.yaml
+DATA    ?= digits
+RESULTS ?= results/$(basename $(notdir $(SPACE)))-$(notdir $(DATA))
+BIN      = .venv/bin
 
-.PHONY: study test lint clean
+# The default, depth on the embedded digits, is made short: three seeds, fewer epochs at a higher learning rate.
+ifeq ($(SPACE) $(DATA),search_spaces/depth.yaml digits)
+SETTINGS ?= --set seeds=3 --set space.epochs=15 --set space.lr=0.05 --set compare.thresholds='[50, 80, 90]'
+endif
 
+.PHONY: study test lint schema clean
+
+# A second call goes on with what is there: it finishes an interrupted study, and draws a finished one again.
 study: .venv/installed
-	$(BIN)/python -m study.run --space $(SPACE) --data $(DATA) $(ARGS)
+	$(BIN)/python -m study.run --space $(SPACE) --data $(DATA) --results $(RESULTS) $(SETTINGS) $(ARGS) \
+	    $(if $(wildcard $(RESULTS)/study.yaml),--resume)
 
 test: .venv/installed
 	$(BIN)/python -m pytest $(ARGS)
@@ -19,6 +27,9 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+schema: .venv/installed
+	$(BIN)/python -m study.space_schema search_spaces/schema.json
 
 clean:
 	rm -rf .venv build *.egg-info

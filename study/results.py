@@ -54,7 +54,7 @@ class TrialStatus:
 
 @dataclass(frozen=True)
 class ResultsDirectory:
-    """The paths of a results directory; see DESIGN's "A results directory" in the docs."""
+    """The paths of a results directory; docs/results-directory.md says what each file holds."""
 
     path: Path
 
