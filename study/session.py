@@ -44,8 +44,9 @@ def run(request: Request, console: Console) -> int:
         console.print(f"loading the images ({request.study.data}) ...", markup=False)
         data = load(request.study.data, request.data_dir, validation=request.study.validation)
         check_same_data(results, data)
-    with _terminate_as_interrupt(), _own(results):
-        with _ray(request.address):
+    with _own(results):
+        # Ray takes SIGTERM for itself when it starts, so ours comes after it.
+        with _ray(request.address), _terminate_as_interrupt():
             statuses = _run_trials(request, results, data, console)
         return _finish(request, results, statuses, console)
 
@@ -61,10 +62,10 @@ def _run_trials(
         check_room(request, wanted, nodes, console)
         facts = describe_nodes(results.path.resolve())
         check_shared(facts, results)
+        trials = plan_of(study)
+        statuses = initial_statuses(study, trials, results)
     write_text(results.study, study.to_yaml())
     provenance.begin_session(results.provenance, data, study.precision, request.command, facts)
-    trials = plan_of(study)
-    statuses = initial_statuses(study, trials, results)
     results.write_trials(statuses.values())
     remaining = [trial for trial in trials if statuses[trial.trial_id].status != "completed"]
     console.print(
@@ -151,7 +152,7 @@ def _input_errors() -> Iterator[None]:
     """The errors of the parts that check input, as one kind."""
     try:
         yield
-    except (DataError, SpaceError, TuneError, ValueError) as error:
+    except (DataError, SpaceError, TuneError, ValueError, OSError) as error:
         raise InputError(str(error)) from error
 
 

@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import subprocess
 import sys
+import time
 
 import pandas as pd
 import pytest
@@ -180,12 +182,17 @@ def test_a_killed_driver_loses_nothing_and_resumes_bit_for_bit(tmp_path):
     assert {path.name for path in (results / "trials").iterdir()} == {"session-001", "session-002"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_study_keeps_its_results_and_says_how_to_go_on(tmp_path, number):
+def press_ctrl_c(process: subprocess.Popen[str]) -> None:
+    """As a terminal does: SIGINT to every process of the group, Ray's included."""
+    os.killpg(process.pid, signal.SIGINT)
+
+
+@pytest.mark.parametrize("interrupt", [press_ctrl_c, subprocess.Popen.terminate])
+def test_an_interrupted_study_keeps_its_results_and_says_how_to_go_on(tmp_path, interrupt):
     space, results = write_space(tmp_path, LONG.replace("epochs: 8", "epochs: 200")), tmp_path / "results" / "small"
     with start(space) as process:
         wait_for_epoch(results, 2, process)
-        process.send_signal(number)
+        interrupt(process)
         out, err = process.communicate(timeout=120)
     assert process.returncode == 130, out + err
     assert f"To go on: {command_line(['--space', str(space), '--resume'])}" in out
@@ -202,9 +209,10 @@ def test_a_failed_trial_gives_status_1_and_is_tried_again_by_resume(tmp_path):
     results = tmp_path / "results" / "small"
     space = write_space(tmp_path)
     with start(space, "--no-report") as process:
-        # Made as soon as the results directory is there: trials take seconds to start.
-        while not (results / "study.yaml").exists():
+        # Made as soon as the session has read the records: its trials take seconds to start.
+        while not (results / "trials.parquet").exists():
             assert process.poll() is None
+            time.sleep(0.05)
         (results / "records" / "0001.jsonl").mkdir(parents=True)
         out, err = process.communicate(timeout=240)
     assert process.returncode == 1, out + err
