@@ -80,7 +80,7 @@ def welch_interval(a: np.ndarray, b: np.ndarray, confidence: float = 0.95) -> In
 
     NaN when a side has fewer than 2 values, or when neither varies: no spread can be estimated.
     """
-    if min(len(a), len(b)) < 2 or (constant(a) and constant(b)):
+    if not _tested(a, b):
         return NO_INTERVAL
     low, high = _welch(a, b).confidence_interval(confidence)
     return float(low), float(high)
@@ -119,23 +119,28 @@ def compare(a: pd.Series, b: pd.Series, meaningful: float, family: int = 1) -> C
     """
     a, b = a.dropna().astype(float), b.dropna().astype(float)
     x, y = a.to_numpy(), b.to_numpy()
-    joint = welch_interval(x, y, 1 - 0.05 / family)
+    interval, joint, p = NO_INTERVAL, NO_INTERVAL, math.nan
+    if _tested(x, y):
+        test = _welch(x, y)
+        p = float(test.pvalue)
+        interval, joint = (
+            (float(low), float(high)) for low, high in map(test.confidence_interval, (0.95, 1 - 0.05 / family))
+        )
     difference = float(x.mean() - y.mean()) if len(x) and len(y) else math.nan
     verdict = decide(joint, meaningful)
     paired, correlation, pairs = _paired(a, b)
     needed = None
     if verdict == "undecided" and not math.isnan(joint[0]):
         needed = seeds_needed(x, y, meaningful, family)
-    tested = not math.isnan(joint[0])
     return Comparison(
         n_a=len(x),
         n_b=len(y),
         mean_a=float(x.mean()) if len(x) else math.nan,
         mean_b=float(y.mean()) if len(y) else math.nan,
         difference=difference,
-        interval=welch_interval(x, y),
+        interval=interval,
         joint_interval=joint,
-        p=float(_welch(x, y).pvalue) if tested else math.nan,
+        p=p,
         improvement=improvement(x, y),
         effect=_effect(x, y),
         paired_n=pairs,
@@ -184,6 +189,11 @@ def seeds_needed(a: np.ndarray, b: np.ndarray, meaningful: float, family: int = 
     return int(n[decided[0]]) if len(decided) else MOST_SEEDS + 1
 
 
+def _tested(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether a spread can be estimated at all."""
+    return min(len(a), len(b)) >= 2 and not (constant(a) and constant(b))
+
+
 def _welch(a: np.ndarray, b: np.ndarray) -> Any:
     with warnings.catch_warnings():
         if constant(a) or constant(b):  # a variance of 0 is meant here
@@ -197,7 +207,7 @@ def _steady(values: np.ndarray) -> np.ndarray:
 
 
 def _effect(a: np.ndarray, b: np.ndarray) -> float:
-    if min(len(a), len(b)) < 2 or (constant(a) and constant(b)):
+    if not _tested(a, b):
         return math.nan
     weights = np.array([len(a) - 1, len(b) - 1])
     pooled = np.average([np.var(a, ddof=1), np.var(b, ddof=1)], weights=weights)

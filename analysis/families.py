@@ -5,7 +5,7 @@ Three families, each at a family-wise error of 5 %:
 - baseline: every other condition against the baseline that shares its other axes. p-values by Dunnett
   (1955), many against one; by Holm from Welch's tests where the spreads differ (Bartlett's test,
   p < 0.01: Dunnett assumes one spread, and a single diverging condition would hide the rest),
-  where Dunnett is not defined, or where the family is large.
+  where Dunnett is not defined, or for more than 20 comparisons.
 - exploratory: every other pair that differs in one axis. p-values by Benjamini & Hochberg (1995).
 Verdicts read Welch intervals at 1 - 0.05 / m for the m comparisons of the family (Bonferroni): they
 hold jointly and, unlike Dunnett's, without equal variances.
@@ -77,6 +77,8 @@ def comparison_table(
     Columns: family, name, a, b (condition numbers), those of `comparison.Comparison`, p_adjusted,
     adjustment (its name) and family_size.
     """
+    needed = {number for pair in chosen for number in (pair.a, pair.b)}
+    runs = runs[runs["condition"].isin(needed)]
     values = {number: rows.set_index("seed")[measure] for number, rows in by_condition(runs)}
     nothing = pd.Series(dtype="float64")
     rows: list[dict[str, Any]] = []
@@ -125,11 +127,13 @@ def _dunnett(rows: list[dict[str, Any]], values: Mapping[int, pd.Series]) -> dic
     Its quasi-random integration is seeded, so the same results give the same digits.
     """
     found: dict[int, float] = {}
+    if len(rows) > MOST_DUNNETT:
+        return found
     for control in dict.fromkeys(row["b"] for row in rows):
         members = [i for i, row in enumerate(rows) if row["b"] == control and row["p"] == row["p"]]
         samples = [values[rows[i]["a"]].dropna().to_numpy() for i in members]
         reference = values[control].dropna().to_numpy() if control in values else np.array([])
-        if not 1 <= len(members) <= MOST_DUNNETT or len(reference) < 2:
+        if not members or len(reference) < 2:
             continue
         if not _equal_spread([*samples, reference]):
             continue

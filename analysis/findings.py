@@ -13,6 +13,7 @@ from analysis.records import AXES
 from analysis.results import Results
 
 MOST_DISTINCT = 12
+MOST_CONFIRMATORY = 200
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,20 @@ class Findings:
         table = pd.concat(tables, ignore_index=True)
         return table.merge(self.runs[["trial_id", "seed", "condition"]], on=["trial_id", "seed"])
 
+    @property
+    def confirmatory(self) -> list[Pair]:
+        """The declared and baseline pairs; none when they are too many to test in every way."""
+        chosen = [pair for pair in self.chosen if pair.family != "exploratory"]
+        return chosen if len(chosen) <= MOST_CONFIRMATORY else []
+
     @cached_property
     def measures(self) -> pd.DataFrame:
-        """The declared and baseline comparisons in every other measure; no verdicts are read off."""
-        chosen = [pair for pair in self.chosen if pair.family != "exploratory"]
+        """The confirmatory comparisons in every other measure; no verdicts are read off."""
+        chosen = self.confirmatory
         tables = [
             comparison_table(self.runs, chosen, self.question.meaningful, measure).assign(measure=measure)
             for measure in MEASURES[1:]
-            if self.runs[measure].notna().any()
+            if chosen and self.runs[measure].notna().any()
         ]
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 

@@ -21,10 +21,11 @@ MOST_ROWS = 1000
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure for the page: its name and heading, and its SVG."""
+    """A figure for the page: its name, heading, table and SVG."""
 
     name: str
     heading: str
+    numbers: str
     svg: bytes
 
 
@@ -122,6 +123,7 @@ def _figure(picture: Picture) -> dict[str, Any]:
     return {
         "name": picture.name,
         "heading": picture.heading,
+        "numbers": picture.numbers,
         "caption": CAPTIONS.get(picture.name, ""),
         "svg": base64.b64encode(picture.svg).decode("ascii"),
         "width": round(width * 4 / 3),

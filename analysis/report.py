@@ -64,11 +64,12 @@ def write_report(directory: Path, out: Path | None = None, formats: Sequence[str
     out = out or directory / "report"
     _prepare(out)
     drawn, left_out, numbers = _draw_all(findings, out / "figures", formats)
+    times = tables.time_table(findings)
     shown = {
-        "summary": tables.summary(findings),
+        "summary": tables.summary(findings, times),
         "comparisons": tables.comparison_rows(findings, findings.comparisons),
         "other_measures": tables.comparison_rows(findings, findings.measures),
-        "time_to_accuracy": tables.time_table(findings),
+        "time_to_accuracy": times,
         "logrank": tables.logrank_table(findings),
         "runs": tables.run_rows(findings),
         "trials": tables.trial_rows(findings),
@@ -158,7 +159,7 @@ def _text(value: object) -> str:
 
 def _write_pages(report: Report) -> None:
     verdicts, warnings = list(report.verdicts), list(report.warnings)
-    pictures = [page.Picture(d.entry.name, d.entry.heading, d.svg) for d in report.drawn]
+    pictures = [page.Picture(d.entry.name, d.entry.heading, d.entry.numbers, d.svg) for d in report.drawn]
     left_out, findings = list(report.left_out), report.findings
     content = page.html(findings, pictures, left_out, report.tables, verdicts, warnings)
     (report.out / "report.html").write_text(content, encoding="utf-8")
@@ -176,7 +177,7 @@ def _prepare(out: Path) -> None:
     for entry in CATALOGUE:
         for kind in style.FORMATS:
             (out / "figures" / f"{entry.name}.{kind}").unlink(missing_ok=True)
-        (out / "tables" / f"figure_{entry.name}.csv").unlink(missing_ok=True)
+        (out / "tables" / f"{entry.numbers}.csv").unlink(missing_ok=True)
 
 
 def _draw_all(
@@ -191,8 +192,10 @@ def _draw_all(
             continue
         with style.theme():
             figure = entry.draw(info)
-            svg = style.render(figure, "svg")
-            paths = style.save(figure, directory / entry.name, formats)
-        drawn.append(Drawn(entry, tuple(paths), svg))
-        numbers[f"figure_{entry.name}"] = info.table
+            files = {kind: style.render(figure, kind) for kind in dict.fromkeys(("svg", *formats))}
+        paths = [directory / f"{entry.name}.{kind}" for kind in dict.fromkeys(formats)]
+        for path in paths:
+            path.write_bytes(files[path.suffix[1:]])
+        drawn.append(Drawn(entry, tuple(paths), files["svg"]))
+        numbers.setdefault(entry.numbers, info.table)
     return drawn, left_out, numbers

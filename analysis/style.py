@@ -5,7 +5,6 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -158,13 +157,3 @@ def render(figure: Figure, kind: str, dpi: int = 160) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, dpi=dpi, metadata=_METADATA[kind])
     return buffer.getvalue()
-
-
-def save(figure: Figure, stem: Path, formats: Sequence[str]) -> list[Path]:
-    """Write stem.svg, stem.png, ... and return their paths."""
-    paths = []
-    for kind in formats:
-        path = stem.with_name(f"{stem.name}.{kind}")
-        path.write_bytes(render(figure, kind))
-        paths.append(path)
-    return paths

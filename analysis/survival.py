@@ -40,10 +40,7 @@ def reached(times: pd.DataFrame, unit: str = "epochs") -> Reached:
     count, last = int(times["reached"].sum()), float(times[unit].max())
     if count == 0:
         return Reached(0, len(times), np.nan, last)
-    survival = stats.ecdf(censored(times, unit)).sf
-    below = np.flatnonzero(survival.probabilities <= 0.5)
-    median = float(survival.quantiles[below[0]]) if len(below) else np.nan
-    return Reached(count, len(times), median, last)
+    return Reached(count, len(times), _median(times, unit), last)
 
 
 def survival_steps(times: pd.DataFrame, unit: str = "epochs") -> pd.DataFrame:
@@ -68,3 +65,17 @@ def logrank_p(a: pd.DataFrame, b: pd.DataFrame) -> float:
         return float("nan")
     with np.errstate(invalid="ignore", divide="ignore"):  # all runs at one same epoch: 0 / 0
         return float(stats.logrank(censored(a), censored(b)).pvalue)
+
+
+def _median(times: pd.DataFrame, unit: str) -> float:
+    """Return the first time at which the Kaplan-Meier estimate is at or below one half."""
+    flags = times["reached"].to_numpy(dtype=bool)
+    values = times[unit].to_numpy(dtype=float)
+    if values[~flags].min(initial=np.inf) >= values[flags].max():
+        # Nobody left before the last one arrived: the estimate is the plain share. (Fast, for
+        # thousands of conditions.)
+        middle = np.sort(np.where(flags, values, np.nan))[(len(values) + 1) // 2 - 1]
+        return float(middle)
+    survival = stats.ecdf(censored(times, unit)).sf
+    below = np.flatnonzero(survival.probabilities <= 0.5)
+    return float(survival.quantiles[below[0]]) if len(below) else np.nan

@@ -17,8 +17,10 @@ MEASURES = ("train_accuracy", "test_accuracy", "selected_accuracy", "aulc", "gap
 _INTERVALS = ("interval", "joint_interval", "paired_interval")
 
 
-def summary(findings: Findings) -> pd.DataFrame:
+def summary(findings: Findings, times: pd.DataFrame) -> pd.DataFrame:
     """Return one row per condition, planned ones that have not finished too.
+
+    times: as `time_table`.
 
     Columns: configuration, the axes, runs (planned), n (finished), diverged (runs), then for every
     measure its mean, sd, low and high (95 % Student-t interval over the n runs), seconds (mean
@@ -36,7 +38,7 @@ def summary(findings: Findings) -> pd.DataFrame:
             continue
         table = table.join(_spread(runs, measure))
     table["seconds"] = finished["seconds"].mean().reindex(table.index)
-    return table.join(_thresholds(findings))
+    return table.join(_thresholds(findings, times))
 
 
 def time_table(findings: Findings) -> pd.DataFrame:
@@ -66,7 +68,7 @@ def groups_of_times(findings: Findings) -> Iterator[tuple[tuple[int, float], pd.
 
 
 def logrank_table(findings: Findings) -> pd.DataFrame:
-    """Return the logrank test of every declared and baseline pair at every threshold.
+    """Return the logrank test of every confirmatory pair at every threshold.
 
     p_adjusted: Holm over all rows of the family.
     """
@@ -75,8 +77,7 @@ def logrank_table(findings: Findings) -> pd.DataFrame:
         {"family": pair.family, "name": pair.name, "threshold": threshold}
         | {"a": findings.label(pair.a), "b": findings.label(pair.b)}
         | {"p": logrank_p(groups[pair.a, threshold], groups[pair.b, threshold])}
-        for pair in findings.chosen
-        if pair.family != "exploratory"
+        for pair in findings.confirmatory
         for threshold in findings.question.thresholds
         if (pair.a, threshold) in groups and (pair.b, threshold) in groups
     ]
@@ -136,8 +137,7 @@ def _spread(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _thresholds(findings: Findings) -> pd.DataFrame:
-    table = time_table(findings)
+def _thresholds(findings: Findings, table: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for threshold in findings.question.thresholds:
         rows = table[table["threshold"] == threshold].set_index("condition")

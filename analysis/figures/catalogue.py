@@ -29,22 +29,36 @@ from analysis.findings import Findings
 
 @dataclass(frozen=True)
 class Entry:
-    """A figure: its file name, its heading in the report, and its two halves."""
+    """A figure: its file name, its heading in the report, its two halves, and its table's file."""
 
     name: str
     heading: str
     info: Callable[[Findings], Any]
     draw: Callable[[Any], Figure]
+    numbers: str
 
 
-def _entry(name: str, heading: str, module: Any, **options: Any) -> Entry:
-    return Entry(name, heading, partial(module.info, **options), module.draw)
+def _entry(name: str, heading: str, module: Any, numbers: str | None = None, **options: Any) -> Entry:
+    table = f"figure_{numbers or name}"
+    return Entry(name, heading, partial(module.info, **options), module.draw, table)
 
 
 CATALOGUE = (
     _entry("convergence", "Convergence by epoch", convergence),
-    _entry("convergence_steps", "Convergence by SGD steps", convergence, amount="iterations"),
-    _entry("convergence_seconds", "Convergence by training time", convergence, amount="seconds"),
+    _entry(
+        "convergence_steps",
+        "Convergence by SGD steps",
+        convergence,
+        numbers="convergence",
+        amount="iterations",
+    ),
+    _entry(
+        "convergence_seconds",
+        "Convergence by training time",
+        convergence,
+        numbers="convergence",
+        amount="seconds",
+    ),
     _entry("head_to_head", "Head to head", head_to_head),
     _entry("final_accuracy", "Final accuracy", final_accuracy),
     _entry("forest", "Differences and verdicts", forest),

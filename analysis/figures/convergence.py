@@ -39,7 +39,8 @@ HIGHLIGHTED = 5
 class Info:
     """What the figure shows.
 
-    table: one row per (condition, epoch, measure): amount (the x value), mean, low, high, n.
+    table: one row per (condition, epoch, measure): mean, low, high, sd, n, iterations, seconds;
+    amount names the column along the x-axis.
     single: one row per (condition, seed, epoch): amount and the measures. diverged: where single
     runs lost their finite loss. facets: the panels; () for the overview. best: conditions in colour
     in the overview.
@@ -68,7 +69,7 @@ def info(findings: Findings, amount: str = "epoch") -> Info:
     panels = facets(findings)
     overview = len(panels) > MOST_FACETS
     measures = [*MEASURES, "train_loss"]
-    table = _means(curves, measures, amount)
+    table = _means(curves, measures)
     first = curves[curves["diverged"]].groupby(["condition", "seed"])["epoch"].min().reset_index()
     diverged = first.merge(curves, on=["condition", "seed", "epoch"], how="left")
     columns = ["condition", "seed", "epoch"]
@@ -117,13 +118,11 @@ def draw(info: Info) -> Figure:
     return style.finish(figure, _title(info), info.source, _handles(info, styles))
 
 
-def _means(curves: pd.DataFrame, measures: list[str], amount: str) -> pd.DataFrame:
+def _means(curves: pd.DataFrame, measures: list[str]) -> pd.DataFrame:
     by = ["condition", "epoch"]
     tables = [summarise(curves, by, m).assign(measure=m) for m in measures]
-    table = pd.concat(tables, ignore_index=True)
-    if amount != "epoch":
-        table = table.merge(curves.groupby(by)[amount].mean().reset_index(), on=by)
-    return table
+    amounts = curves.groupby(by)[["iterations", "seconds"]].mean().reset_index()
+    return pd.concat(tables, ignore_index=True).merge(amounts, on=by)
 
 
 def _best(findings: Findings) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from analysis.findings import Findings
 from analysis.question import AXIS_TITLES
 
 FEWEST = 8
+TREES = 16
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def _importance(trials: pd.DataFrame, axes: list[str]) -> dict[str, float]:
                 for row in rows
             ]
         )
-        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+        evaluator = optuna.importance.FanovaImportanceEvaluator(n_trees=TREES, seed=0)
         return optuna.importance.get_param_importances(study, evaluator=evaluator)
 
 
