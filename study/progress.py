@@ -69,7 +69,7 @@ class ProgressDisplay:
         self._update()
         if not self._console.is_terminal and time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            self._console.print(f"{self._before} of {self._epochs} epochs, {self._ended} trials ended")
+            say(self._console, f"{self._before} of {self._epochs} epochs, {self._ended} trials ended")
 
     def ended(self, trial: TrialStatus, metrics: Mapping[str, Any]) -> None:
         """A trial completed, was stopped or failed."""
@@ -84,13 +84,16 @@ class ProgressDisplay:
                 f"{trial.status}: {trial.epochs_done} epochs, train {metrics['train_accuracy']:.2f} %, "
                 f"test {metrics['test_accuracy']:.2f} %, {metrics['seconds']:.0f} s"
             )
-        self._console.print(
-            f"trial {trial.trial_id} ({describe(trial.configuration)}) {what}", markup=False, highlight=False
-        )
+        say(self._console, f"trial {trial.trial_id} ({describe(trial.configuration)}) {what}")
 
     def _update(self) -> None:
         running = ", ".join(sorted(self._running)) or "none"
         self._bar.update(self._task, completed=self._before, description=f"running: {running}")
+
+
+def say(console: Console, text: str) -> None:
+    """Print a line as it is: no markup, no colours, no wrapping, so that it can be copied and searched for."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def describe(configuration: Configuration) -> str:

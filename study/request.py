@@ -9,6 +9,7 @@ from rich.console import Console
 from study import provenance
 from study.data import ImageData
 from study.nodes import Facts
+from study.progress import say
 from study.results import ResultsDirectory
 from study.space import Study, load_study
 from study.tune import shortage
@@ -106,7 +107,7 @@ def check_room(
         return
     if request.address is None:
         raise InputError(problem)
-    console.print(f"warning: {problem}. Trials wait until a large enough machine joins the cluster.", markup=False)
+    say(console, f"warning: {problem}. Trials wait until a large enough machine joins the cluster.")
 
 
 def check_shared(facts: list[Facts], results: ResultsDirectory) -> None:

@@ -1,6 +1,7 @@
 """The command line: ``python -m study.run --space search_spaces/depth.yaml``."""
 
 import argparse
+import logging
 import shlex
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from rich.console import Console
 
 from study.exit_status import BAD_INPUT, DONE, INTERRUPTED
 from study.plan import plan_of
-from study.progress import describe
+from study.progress import describe, say
 from study.space import SpaceError, Study, load_study
 
 
@@ -26,8 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SpaceError as error:
         print(error, file=sys.stderr)
         return BAD_INPUT
-    # Numbers are read off these lines and pasted elsewhere: no colours, no wrapping by rich.
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console()
+    _show_messages()
     if options.dry_run:
         return _dry_run(study, console)
     # Ray and torch take seconds to import; bad input and a dry run need neither.
@@ -95,6 +96,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _show_messages() -> None:
+    """What takes time (a download, decoding a folder) says so through logging; show it as plain lines."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("study")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+
+
 def _quoted(text: str) -> str:
     """A value of ``--set`` that is this text whatever YAML would make of it."""
     return "'" + text.replace("'", "''") + "'"
@@ -102,17 +112,17 @@ def _quoted(text: str) -> str:
 
 def _dry_run(study: Study, console: Console) -> int:
     if study.search.algorithm == "optuna":
-        console.print(f"{study.name}: optuna draws {study.search.samples} configurations while the study runs")
+        say(console, f"{study.name}: optuna draws {study.search.samples} configurations while the study runs")
         return DONE
     trials = plan_of(study)
     for trial in trials:
-        console.print(f"{trial.trial_id}  {describe(trial.configuration)}", markup=False)
+        say(console, f"{trial.trial_id}  {describe(trial.configuration)}")
     seeds = len(study.seed_list)
     epochs = sum(trial.configuration.epochs for trial in trials)
-    console.print(
+    say(
+        console,
         f"{study.name}: {len(trials)} trials of {seeds} seeds (seeds {', '.join(map(str, study.seed_list))}): "
         f"{len(trials) * seeds} runs, {epochs * seeds} model-epochs",
-        markup=False,
     )
     return DONE
 

@@ -14,7 +14,7 @@ from study.data import DataError, ImageData, load
 from study.exit_status import DONE, INTERRUPTED, SOME_FAILED
 from study.nodes import describe_nodes
 from study.plan import PlannedTrial, plan_of
-from study.progress import ProgressDisplay
+from study.progress import ProgressDisplay, say
 from study.records import epoch_rows
 from study.request import InputError, Request, check_results, check_room, check_same_data, check_shared
 from study.results import ResultsDirectory, TrialStatus, write_text
@@ -41,7 +41,7 @@ def run(request: Request, console: Console) -> int:
     with _input_errors():
         check_supported(request.study)
         check_results(request, results)
-        console.print(f"loading the images ({request.study.data}) ...", markup=False)
+        say(console, f"loading the images ({request.study.data}) ...")
         data = load(request.study.data, request.data_dir, validation=request.study.validation)
         check_same_data(results, data)
     with _own(results):
@@ -68,12 +68,12 @@ def _run_trials(
     provenance.begin_session(results.provenance, data, study.precision, request.command, facts)
     results.write_trials(statuses.values())
     remaining = [trial for trial in trials if statuses[trial.trial_id].status != "completed"]
-    console.print(
+    say(
+        console,
         f"{study.name} on {data.name}: {len(remaining)} of {len(trials)} trials to run, "
         f"{len(study.seed_list)} seeds each side by side, "
         f"up to {min(len(remaining), concurrent_trials(wanted, nodes))} trials at once "
         f"({wanted['CPU']:g} CPUs and {wanted['GPU']:g} GPUs each)",
-        markup=False,
     )
     outcome = "failed"
     try:
@@ -122,20 +122,20 @@ def _finish(
 
     write_curves(results.path)
     if request.report:
-        console.print("writing the report ...")
+        say(console, "writing the report ...")
         report = write_report(results.path)
         print_summary(report, console)
-    console.print(f"results: {results.path}", markup=False)
+    say(console, f"results: {results.path}")
     failed = [status for status in statuses.values() if status.status == "failed"]
     for status in failed:
         where = f"trials.parquet and below trials/{status.directory}"
-        console.print(f"trial {status.trial_id} failed; its error is in {where}", markup=False)
+        say(console, f"trial {status.trial_id} failed; its error is in {where}")
     if _outcome(statuses) == "interrupted":
         resume = request.command if request.resume else f"{request.command} --resume"
-        console.print(f"interrupted; what was trained is kept. To go on: {resume}", markup=False)
+        say(console, f"interrupted; what was trained is kept. To go on: {resume}")
         return INTERRUPTED
     if failed:
-        console.print(f"{len(failed)} of {len(statuses)} trials failed; --resume tries them again")
+        say(console, f"{len(failed)} of {len(statuses)} trials failed; --resume tries them again")
         return SOME_FAILED
     return DONE
 

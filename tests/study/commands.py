@@ -74,8 +74,3 @@ def wait_for_epoch(results: Path, epoch: int, process: subprocess.Popen[str], tr
             raise AssertionError(f"the study ended before epoch {epoch}: {process.communicate()}")
         time.sleep(0.05)
     raise AssertionError(f"no epoch {epoch} within two minutes")
-
-
-def without_clock(row: dict[str, Any]) -> dict[str, Any]:
-    """A row without what differs between two runs of the same numbers."""
-    return {k: v for k, v in row.items() if k not in {"seconds", "finished", "pid", "host", "device"}}
