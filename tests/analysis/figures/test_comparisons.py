@@ -1,0 +1,67 @@
+"""Figures of comparisons: head to head, forest, interaction."""
+
+import numpy as np
+import pytest
+
+from analysis import style
+from analysis.comparison import welch_interval
+from analysis.figures import forest, head_to_head, interaction
+from analysis.figures.common import NoDataError
+from analysis.findings import Findings
+
+
+def test_head_to_head_is_the_declared_question(findings: dict[str, Findings]) -> None:
+    found = findings["corners"]
+    shown = head_to_head.info(found)
+    assert shown.labels == (("residual, no batch norm", "conv, batch norm"),)
+    row = shown.table[(shown.table["measure"] == "test_accuracy") & (shown.table["epoch"] == 25)]
+    runs = found.runs.groupby("condition")["test_accuracy"].apply(np.array)
+    assert row["difference"].item() == pytest.approx(runs[0].mean() - runs[3].mean())
+    assert (row["low"].item(), row["high"].item()) == pytest.approx(welch_interval(runs[0], runs[3]))
+
+
+def test_head_to_head_without_a_question_is_the_baseline_s(findings: dict[str, Findings]) -> None:
+    shown = head_to_head.info(findings["depth"])
+    assert shown.labels == (("10 blocks, batch norm", "10 blocks, no batch norm"),)
+
+
+def test_head_to_head_of_different_budgets_ends_with_the_shorter(
+    findings: dict[str, Findings],
+) -> None:
+    shown = head_to_head.info(findings["epochs"])
+    assert shown.table["epoch"].max() == 13
+
+
+def test_forest_has_every_comparison_with_its_verdict(findings: dict[str, Findings]) -> None:
+    found = findings["depth"]
+    shown = forest.info(found)
+    assert len(shown.table) == len(found.comparisons) == 29
+    assert shown.table["verdict"].tolist() == found.comparisons["verdict"].tolist()
+    assert {s.split(",")[0] for s in shown.table["said"]} == {"larger than 1 point", "undecided"}
+    with style.theme():
+        figure = forest.draw(shown)
+    labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert labels[0] == "1 block, no batch norm − 10 blocks, no batch norm"
+
+
+def test_forest_squeezes_the_ends_for_a_broken_condition(findings: dict[str, Findings]) -> None:
+    with style.theme():
+        broken = forest.draw(forest.info(findings["learning_rate"]))
+        whole = forest.draw(forest.info(findings["corners"]))
+    assert broken.axes[0].get_xscale() == "symlog"
+    assert whole.axes[0].get_xscale() == "linear"
+
+
+def test_interaction_is_the_effect_at_each_value(findings: dict[str, Findings]) -> None:
+    found = findings["depth"]
+    shown = interaction.info(found)
+    assert shown.places == (1, 3, 5, 10, 20)
+    means = found.runs.groupby("condition")["test_accuracy"].mean()
+    assert shown.table["difference"].tolist() == pytest.approx([means[2 * i + 1] - means[2 * i] for i in range(5)])
+
+
+@pytest.mark.parametrize("name", ["single", "search"])
+def test_nothing_to_compare(findings: dict[str, Findings], name: str) -> None:
+    for module in (head_to_head, forest, interaction):
+        with pytest.raises(NoDataError):
+            module.info(findings[name])

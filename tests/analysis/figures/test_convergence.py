@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+from analysis import style
+from analysis.comparison import mean_interval
+from analysis.figures import convergence
+from analysis.figures.common import NoDataError, facets
+from analysis.findings import Findings
+
+
+def test_means_and_intervals_are_over_seeds(findings: dict[str, Findings]) -> None:
+    found = findings["depth"]
+    table = convergence.info(found).table
+    row = table[(table["condition"] == 3) & (table["epoch"] == 7)].set_index("measure")
+    curves = found.curves
+    values = curves[(curves["condition"] == 3) & (curves["epoch"] == 7)]["test_accuracy"]
+    test = row.loc["test_accuracy"]
+    assert test["mean"] == pytest.approx(values.mean())
+    assert (test["low"], test["high"]) == pytest.approx(mean_interval(values.to_numpy()))
+    assert test["n"] == 5
+    assert test["iterations"] == 7 * 391
+
+
+def test_facets_are_the_depths_and_colours_batch_norm(findings: dict[str, Findings]) -> None:
+    panels = facets(findings["depth"])
+    assert [p.title for p in panels] == ["1 block", "3 blocks", "5 blocks", "10 blocks", "20 blocks"]
+    assert [set(p.conditions) for p in panels] == [{False, True}] * 5
+    assert [p.title for p in facets(findings["corners"])] == ["residual", "conv"]
+
+
+@pytest.mark.parametrize(("name", "panels"), [("depth", 10), ("corners", 4), ("single", 2), ("learning_rate", 14)])
+def test_every_panel_is_drawn(findings: dict[str, Findings], name: str, panels: int) -> None:
+    with style.theme():
+        figure = convergence.draw(convergence.info(findings[name]))
+    drawn = [ax for ax in figure.axes if ax.axison]
+    assert len(drawn) == panels
+    assert all(len(ax.lines) > 0 for ax in drawn)
+
+
+def test_train_is_dashed_and_test_solid(findings: dict[str, Findings]) -> None:
+    with style.theme():
+        figure = convergence.draw(convergence.info(findings["single"]))
+    assert sorted(line.get_linestyle() for line in figure.axes[0].lines if len(line.get_xdata())) == [
+        "-",
+        "--",
+    ]
+
+
+def test_one_seed_has_no_band_and_says_so(findings: dict[str, Findings]) -> None:
+    found = convergence.info(findings["one_seed"])
+    assert found.table["low"].isna().all()
+    assert "no interval" in found.source
+
+
+def test_diverged_runs_stay_in_the_mean_and_are_marked(findings: dict[str, Findings]) -> None:
+    found = findings["learning_rate"]
+    shown = convergence.info(found)
+    condition = int(found.conditions.index[found.conditions["lr"] == 0.3][0])
+    table = shown.table.set_index(["condition", "measure", "epoch"])
+    assert table.loc[(condition, "test_accuracy", 25), "n"] == 5
+    assert table.loc[(condition, "test_accuracy", 25), "mean"] < 30
+    assert table.loc[(condition, "train_loss", 25), "n"] == 2
+    assert len(shown.diverged) == 3 + 5
+
+
+def test_many_configurations_get_an_overview(findings: dict[str, Findings]) -> None:
+    found = findings["search"]
+    shown = convergence.info(found)
+    assert shown.facets == ()
+    assert len(shown.best) == 5
+    validation = found.runs.groupby("condition")["validation_accuracy"].mean()
+    assert shown.best[0] == validation.idxmax()
+
+
+@pytest.mark.parametrize("amount", ["iterations", "seconds"])
+def test_other_amounts_along_the_axis(findings: dict[str, Findings], amount: str) -> None:
+    with style.theme():
+        figure = convergence.draw(convergence.info(findings["depth"], amount))
+    labels = {ax.get_xlabel() for ax in figure.axes} - {""}
+    assert labels == {convergence.AMOUNTS[amount]}
+    lines = [line for line in figure.axes[0].lines if len(line.get_xdata())]
+    last = found_last(findings["depth"], amount)
+    assert max(np.max(line.get_xdata()) for line in lines) == pytest.approx(last)
+
+
+def found_last(found: Findings, amount: str) -> float:
+    depth = found.conditions["num_blocks"].min()
+    curves = found.curves[found.curves["num_blocks"] == depth]
+    return float(curves.groupby("condition")[amount].max().max())
+
+
+def test_nothing_trained_yet(findings: dict[str, Findings]) -> None:
+    from dataclasses import replace
+
+    empty = replace(findings["depth"], curves=findings["depth"].curves.head(0))
+    with pytest.raises(NoDataError, match="no epoch"):
+        convergence.info(empty)

@@ -1,0 +1,45 @@
+import pytest
+
+from analysis import style
+from analysis.figures import final_accuracy, generalisation_gap
+from analysis.figures.common import NoDataError
+from analysis.findings import Findings
+
+
+def test_every_run_is_a_point(findings: dict[str, Findings]) -> None:
+    found = final_accuracy.info(findings["depth"])
+    assert len(found.runs) == 2 * 50
+    assert found.ticks == ("1", "3", "5", "10", "20")
+    assert found.hues == (False, True)
+    with style.theme():
+        figure = final_accuracy.draw(found)
+    points = sum(len(c.get_offsets()) for c in figure.axes[0].collections if hasattr(c, "get_sizes"))
+    assert points >= 50
+    assert [ax.get_title() for ax in figure.axes] == ["Test", "Training"]
+
+
+def test_selected_accuracy_is_shown_with_a_validation_set(findings: dict[str, Findings]) -> None:
+    assert "selected_accuracy" in final_accuracy.info(findings["validated"]).names
+    assert "selected_accuracy" not in final_accuracy.info(findings["depth"]).names
+
+
+def test_means_have_intervals_where_there_are_seeds(findings: dict[str, Findings]) -> None:
+    assert final_accuracy.info(findings["depth"]).table["low"].notna().all()
+    assert final_accuracy.info(findings["one_seed"]).table["low"].isna().all()
+
+
+def test_unfinished_conditions_keep_their_place(findings: dict[str, Findings]) -> None:
+    found = final_accuracy.info(findings["killed"])
+    assert found.ticks == ("1", "3", "5", "10", "20")
+    assert found.runs["place"].max() == 3
+
+
+def test_gap_is_train_minus_test(findings: dict[str, Findings]) -> None:
+    found = findings["depth"]
+    values = generalisation_gap.info(found).runs["value"]
+    assert sorted(values) == sorted(found.runs["train_accuracy"] - found.runs["test_accuracy"])
+
+
+def test_too_many_groups_are_refused_with_the_reason(findings: dict[str, Findings]) -> None:
+    with pytest.raises(NoDataError, match="groups are too many"):
+        final_accuracy.info(findings["search"])

@@ -1,0 +1,102 @@
+"""Figures of single runs: survival, seed spread, sensitivity, timeline."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from analysis import style
+from analysis.figures import seed_spread, sensitivity, survival, timeline
+from analysis.figures.common import NoDataError
+from analysis.findings import Findings
+
+
+def test_survival_shares_rise_to_what_was_reached(findings: dict[str, Findings]) -> None:
+    found = findings["depth"]
+    shown = survival.info(found)
+    last = shown.table.groupby(["threshold", "condition"])["share"].last()
+    share = found.times.groupby(["threshold", "condition"])["reached"].mean() * 100
+    assert last.to_dict() == pytest.approx(share[last.index].to_dict())
+
+
+def test_survival_leaves_out_what_nobody_reached(findings: dict[str, Findings]) -> None:
+    assert survival.info(findings["learning_rate"]).thresholds == (40.0, 50.0, 55.0)
+
+
+def test_survival_needs_few_conditions(findings: dict[str, Findings]) -> None:
+    with pytest.raises(NoDataError, match="more than 14 conditions"):
+        survival.info(findings["search"])
+
+
+def test_seed_spread_is_around_zero_with_its_sd(findings: dict[str, Findings]) -> None:
+    found = findings["depth"]
+    shown = seed_spread.info(found)
+    assert shown.runs.groupby("place")["deviation"].mean().abs().max() < 1e-9
+    sd = found.runs.groupby("condition")["test_accuracy"].std()
+    assert shown.table["sd"].tolist() == pytest.approx(sd.tolist())
+    factor = np.sqrt(4 / stats.chi2.ppf([0.975, 0.025], 4))
+    assert shown.table.loc[0, ["low", "high"]].tolist() == pytest.approx(list(sd[0] * factor))
+
+
+def test_seed_spread_needs_two_seeds(findings: dict[str, Findings]) -> None:
+    with pytest.raises(NoDataError, match="one seed"):
+        seed_spread.info(findings["one_seed"])
+
+
+def test_learning_rate_axis_is_logarithmic_with_crosses(findings: dict[str, Findings]) -> None:
+    shown = sensitivity.info(findings["learning_rate"], "lr")
+    assert shown.runs["diverged"].sum() == 8
+    assert shown.warning is None
+    with style.theme():
+        ax = sensitivity.draw(shown).axes[0]
+    assert ax.get_xscale() == "log"
+    crosses = [line for line in ax.lines if line.get_marker() == "x"]
+    assert sum(len(line.get_xdata()) for line in crosses) == 8
+
+
+def test_budget_warns_when_the_longest_is_best(findings: dict[str, Findings]) -> None:
+    shown = sensitivity.info(findings["epochs"], "epochs")
+    assert shown.warning is not None
+    with style.theme():
+        assert "largest tried (51)" in sensitivity.draw(shown).axes[0].get_title(loc="left")
+
+
+def test_a_search_over_many_rates_draws_points_without_lines(findings: dict[str, Findings]) -> None:
+    assert not sensitivity.info(findings["search"], "lr").lines
+
+
+@pytest.mark.parametrize(("name", "axis"), [("depth", "lr"), ("depth", "epochs")])
+def test_an_axis_that_does_not_vary(findings: dict[str, Findings], name: str, axis: str) -> None:
+    with pytest.raises(NoDataError, match="one value of the"):
+        sensitivity.info(findings[name], axis)
+
+
+def test_timeline_has_a_bar_a_trial_on_its_device(findings: dict[str, Findings]) -> None:
+    found = findings["depth"]
+    shown = timeline.info(found)
+    assert shown.lanes == ("node1 cuda:0 (NVIDIA H200)", "node1 cuda:1 (NVIDIA H200)")
+    minutes = (shown.table["end"] - shown.table["start"]).sum()
+    seconds = found.curves.groupby("trial_id")["seconds"].max().sum()
+    assert minutes * 60 == pytest.approx(seconds, rel=1e-3)
+    assert 0.9 < shown.busy <= 1
+
+
+def test_trials_at_once_on_a_device_get_lanes(findings: dict[str, Findings]) -> None:
+    from dataclasses import replace
+
+    found = findings["depth"]
+    log = found.results.log.assign(device="cuda:0")
+    shown = timeline.info(replace(found, results=replace(found.results, log=log)))
+    assert shown.lanes == ("node1 cuda:0", "node1 cuda:0 (2)")
+    for _, bars in shown.table.sort_values("start").groupby("lane"):
+        assert (bars["start"].to_numpy()[1:] >= bars["end"].to_numpy()[:-1] - 1e-6).all()
+
+
+def test_a_resumed_trial_has_two_bars(findings: dict[str, Findings]) -> None:
+    from dataclasses import replace
+
+    found = findings["single"]
+    log = found.results.log.copy()
+    log.loc[10:, "pid"] = 5000
+    shown = timeline.info(replace(found, results=replace(found.results, log=log)))
+    assert len(shown.table) == 2
+    assert shown.table["end"].min() == pytest.approx(shown.table["start"].max(), abs=1e-3)

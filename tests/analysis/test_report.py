@@ -1,0 +1,125 @@
+import io
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from analysis.figures.catalogue import CATALOGUE
+from analysis.report import Report, ReportError, print_summary, write_report
+from tests.analysis.simulate import Simulation, simulate
+
+
+@pytest.fixture(scope="module")
+def depth(directories: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Report:
+    return write_report(directories["depth"], tmp_path_factory.mktemp("report"))
+
+
+def printed(report: Report, width: int = 100) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    print_summary(report, console)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_figures_tables_and_pages_are_written(depth: Report) -> None:
+    figures = sorted(p.name for p in (depth.out / "figures").iterdir())
+    assert figures == sorted(f"{d.entry.name}.{k}" for d in depth.drawn for k in ("png", "svg"))
+    for name in ("convergence", "final_accuracy", "forest", "head_to_head", "survival"):
+        assert f"{name}.svg" in figures
+    tables = {p.stem for p in (depth.out / "tables").iterdir()}
+    assert {"summary", "comparisons", "runs", "trials", "figure_convergence"} <= tables
+    assert {d.entry.numbers for d in depth.drawn} <= tables
+    assert (depth.out / "report.html").stat().st_size > 100_000
+    assert (depth.out / "summary.md").read_text().startswith("## depth")
+
+
+def test_every_figure_is_drawn_or_left_out_with_a_reason(depth: Report) -> None:
+    assert len(depth.drawn) + len(depth.left_out) == len(CATALOGUE)
+    assert all(reason for _, reason in depth.left_out)
+
+
+def test_summary_table_is_what_the_runs_say(depth: Report) -> None:
+    table = pd.read_csv(depth.out / "tables" / "summary.csv")
+    runs = pd.read_csv(depth.out / "tables" / "runs.csv")
+    assert len(table) == 10
+    for _, row in table.iterrows():
+        values = runs[runs["configuration"] == row["configuration"]]["test_accuracy"]
+        assert row["n"] == 5
+        assert row["test_accuracy_mean"] == pytest.approx(values.mean())
+        assert row["test_accuracy_sd"] == pytest.approx(values.std())
+    assert set(table.columns) >= {"reached_50", "seen_50", "epochs_to_50", "seconds"}
+
+
+def test_summary_is_printed_with_verdicts(depth: Report) -> None:
+    text = printed(depth)
+    assert "Test (%)" in text
+    assert "≥50 %" in text
+    assert "Against 10 blocks, no batch norm" in text
+    assert "larger than 1 point" in text
+    assert str(depth.out / "report.html") in text.replace("\n", "")
+
+
+def test_summary_fits_a_narrow_terminal(depth: Report) -> None:
+    lines = printed(depth, width=80).splitlines()
+    header = next(line for line in lines if "Train" in line)
+    assert "…" not in header
+    assert "Time (s)" in header
+
+
+def test_selected_formats_replace_an_earlier_report(directories: dict[str, Path], tmp_path: Path) -> None:
+    write_report(directories["learning_rate"], tmp_path, ("svg",))
+    own = tmp_path / "figures" / "mine.svg"
+    own.write_text("kept")
+    report = write_report(directories["corners"], tmp_path, ("pdf",))
+    names = sorted(p.name for p in (tmp_path / "figures").iterdir())
+    assert names == sorted(["mine.svg", *(f"{d.entry.name}.pdf" for d in report.drawn)])
+    assert "learning_rate.pdf" not in names
+    assert (tmp_path / "figures" / "convergence.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_same_results_give_the_same_report(directories: dict[str, Path], tmp_path: Path) -> None:
+    first = write_report(directories["corners"], tmp_path / "a")
+    second = write_report(directories["corners"], tmp_path / "b")
+    files = sorted(p.relative_to(first.out) for p in first.out.rglob("*") if p.is_file())
+    assert len(files) > 20
+    for name in files:
+        assert (first.out / name).read_bytes() == (second.out / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("name", ["single", "one_seed", "killed", "search", "epochs", "validated"])
+def test_report_of_every_kind_of_study(directories: dict[str, Path], tmp_path: Path, name: str) -> None:
+    report = write_report(directories[name], tmp_path, ("svg",))
+    assert report.verdicts[0].lines
+    assert printed(report)
+    page = (tmp_path / "report.html").read_text()
+    assert "nan" not in page.split("<main>")[1].split('id="figures"')[0].lower().split()
+    for drawn in report.drawn:
+        assert f'id="figure-{drawn.entry.name}"' in page
+
+
+@pytest.mark.parametrize("missing", ["study.yaml", "provenance.json", "trials.parquet", "curves.parquet", "records"])
+def test_report_without_a_part_says_what_is_missing(directories: dict[str, Path], tmp_path: Path, missing: str) -> None:
+    directory = Path(shutil.copytree(directories["corners"], tmp_path / "copy"))
+    part = directory / missing
+    shutil.rmtree(part) if part.is_dir() else part.unlink()
+    report = write_report(directory, formats=("svg",))
+    assert len(report.summary) == 4
+    said = any(missing in warning for warning in report.warnings)
+    assert said != (missing == "curves.parquet")
+
+
+def test_report_of_a_study_that_has_not_begun(tmp_path: Path) -> None:
+    study = Simulation(stopped={0: 0}, ended=False)
+    report = write_report(simulate(tmp_path, study, curves_too=False), formats=("svg",))
+    assert report.drawn == ()
+    assert "nothing to judge" in str(report.verdicts[0].lines[0])
+    assert printed(report)
+
+
+def test_unknown_format_and_unwritable_place(directories: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="unknown format 'gif': choose from svg, png, pdf"):
+        write_report(directories["single"], tmp_path, ("svg", "gif"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ReportError, match="cannot write the report there"):
+        write_report(directories["single"], tmp_path / "file")
