@@ -54,6 +54,8 @@ def read_provenance(file: Path) -> dict[str, Any] | None:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        raise ValueError(f"{file} is damaged ({error}); a study cannot be resumed without it") from error
     if not isinstance(content, dict) or not isinstance(content.get("data"), dict):
         raise ValueError(f"{file} does not hold a study's provenance")
     return content
