@@ -37,6 +37,50 @@ TABLES = {
     "runs": ("Runs", ""),
 }
 
+# The columns a reader of the page needs, in order; the CSV files hold the rest. T stands for the
+# study's thresholds.
+SHOWN = {
+    "summary": (
+        *("configuration", "n", "runs", "diverged", "test_accuracy_mean", "test_accuracy_low"),
+        *("train_accuracy_mean", "selected_accuracy_mean", "gap_mean", "aulc_mean"),
+        *("epochs_to_T", "seconds", "train_accuracy_low", "train_loss_mean"),
+    ),
+    "comparisons": (
+        *("a", "b", "difference", "interval_low", "joint_interval_low", "verdict"),
+        *("seeds_needed", "p_adjusted", "adjustment", "improvement", "effect"),
+        *("paired_interval_low", "correlation", "mean_a", "mean_b", "n_a", "n_b", "family"),
+        *("family_size", "p", "note"),
+    ),
+    "other_measures": (
+        *("measure", "a", "b", "difference", "interval_low", "joint_interval_low"),
+        *("p_adjusted", "adjustment", "improvement", "effect", "paired_interval_low"),
+        *("correlation", "mean_a", "mean_b", "n_a", "n_b", "family"),
+    ),
+    "time_to_accuracy": (*("configuration", "threshold", "reached", "n", "text", "median_steps", "median_seconds"),),
+}
+TITLES = {
+    "text": "median epochs",
+    "interval_low": "95 % interval",
+    "joint_interval_low": "95 % joint interval",
+    "paired_interval_low": "95 % paired interval",
+    "n_a": "n of a",
+    "n_b": "n of b",
+    "mean_a": "mean of a",
+    "mean_b": "mean of b",
+    "p_adjusted": "adjusted p",
+    "improvement": "P(a > b)",
+    "effect": "effect (sd)",
+    "gap_mean": "gap (points)",
+    "aulc_mean": "AULC (%)",
+    "test_accuracy_mean": "test accuracy (%)",
+    "train_accuracy_mean": "train accuracy (%)",
+    "selected_accuracy_mean": "selected accuracy (%)",
+    "test_accuracy_low": "test 95 % interval",
+    "train_accuracy_low": "train 95 % interval",
+    "threshold": "accuracy (%)",
+    "difference": "a − b",
+}
+
 METHODS = (
     "A run is a configuration with one seed; every statistic counts runs.",
     "Final accuracy is that after the last planned epoch; a run that has not got there has none. "

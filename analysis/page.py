@@ -13,7 +13,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from analysis import words
-from analysis.captions import CAPTIONS, METHODS, TABLES
+from analysis.captions import CAPTIONS, METHODS, SHOWN, TABLES, TITLES
 from analysis.findings import Findings
 
 MOST_ROWS = 1000
@@ -138,32 +138,40 @@ def _table(name: str, table: pd.DataFrame) -> dict[str, Any]:
     shown = table.head(MOST_ROWS)
     columns: list[dict[str, Any]] = []
     cells: list[list[Cell]] = []
-    for column in shown.columns:
+    for column in _order(name, table):
         values = shown[column]
-        title, made = _column(str(column), values, shown)
-        if made is not None:
-            number = bool(made) and made[0].sort is not None
-            columns.append({"title": title, "number": number})
-            cells.append(made)
+        title, made = _column(column, values, shown)
+        number = any(cell.sort is not None for cell in made)
+        columns.append({"title": title, "number": number})
+        cells.append(made)
     rows = list(zip(*cells, strict=True))
     return {"name": name, "heading": heading, "note": note.strip(), "columns": columns, "rows": rows}
 
 
-def _column(name: str, values: pd.Series, table: pd.DataFrame) -> tuple[str, list[Cell] | None]:
-    """Return a column's title and cells; None for one that is shown as part of another."""
+def _order(name: str, table: pd.DataFrame) -> list[str]:
+    """The columns to show: those listed for the table, all of them where none are."""
+    columns = [str(column) for column in table.columns]
+    if name not in SHOWN:
+        return columns
+    wanted: list[str] = []
+    for column in SHOWN[name]:
+        stem = column.removesuffix("T")
+        wanted += [c for c in columns if c.startswith(stem)] if stem != column else [column]
+    return [column for column in wanted if column in columns]
+
+
+def _column(name: str, values: pd.Series, table: pd.DataFrame) -> tuple[str, list[Cell]]:
+    """Return a column's title and cells; means carry their sd, lower limits their upper ones."""
     stem, _, part = name.rpartition("_")
-    if part in ("sd", "high") and (f"{stem}_mean" in table or f"{stem}_low" in table):
-        return name, None
+    title = TITLES.get(name, name.replace("_", " "))
     if part == "low":
-        title = f"{stem} 95 % interval" if stem in table or f"{stem}_mean" in table else stem
-        title = title.replace("_", " ")
         pairs = zip(values, table[f"{stem}_high"], strict=True)
-        signed = "interval" in stem
+        signed = stem.endswith("interval")
         return title, [Cell(words.interval(a, b, signed), _sort(a)) for a, b in pairs]
-    if part == "mean" and f"{stem}_sd" in table:
+    if part == "mean":
         pairs = zip(values, table[f"{stem}_sd"], strict=True)
-        return stem.replace("_", " "), [Cell(words.mean_sd(m, s), _sort(m)) for m, s in pairs]
-    return name.replace("_", " "), [_cell(name, value) for value in values]
+        return title, [Cell(words.mean_sd(m, s), _sort(m)) for m, s in pairs]
+    return title, [_cell(name, value) for value in values]
 
 
 def _cell(name: str, value: Any) -> Cell:

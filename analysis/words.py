@@ -29,7 +29,14 @@ def interval(low: float, high: float, signed: bool = True) -> str:
     """Return '[low, high]', '–' where there is none."""
     if math.isnan(low):
         return "–"
-    return f"[{low:+.2f}, {high:+.2f}]" if signed else f"[{low:.2f}, {high:.2f}]"
+    if signed:
+        return f"[{change(low)}, {change(high)}]"
+    return f"[{low:.2f}, {high:.2f}]"
+
+
+def change(value: float) -> str:
+    """Return a signed number with a minus sign proper: '+1.20', '−0.30'."""
+    return f"{value:+.2f}".replace("-", "−")
 
 
 def p_value(p: float) -> str:
@@ -121,7 +128,7 @@ def _line(row: Mapping[Any, Any], family: str, findings: Findings) -> Line:
     low, high = row["joint_interval"]
     span = "" if math.isnan(low) else f" {interval(low, high)}"
     if family == "baseline":
-        text = f"{a} ({row['mean_a']:.2f} %, n = {row['n_a']}): {row['difference']:+.2f}{span}"
+        text = f"{a} ({row['mean_a']:.2f} %, n = {row['n_a']}): {change(row['difference'])}{span}"
         return Line(text, said, row["verdict"])
     side = "higher" if row["difference"] >= 0 else "lower"
     numbers = f"{row['mean_a']:.2f} against {row['mean_b']:.2f} %, n = {row['n_a']} and {row['n_b']}"

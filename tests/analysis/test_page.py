@@ -80,12 +80,12 @@ def test_columns_sort_by_number_and_by_name(pages: dict[str, Path], window: Brow
         state, cells = window.run(script.replace("arguments_name", repr(name)))
         return state, cells
 
-    state, cells = clicked("test accuracy")
+    state, cells = clicked("test accuracy (%)")
     means = [float(c.split(" ")[0]) for c in cells if c != "–"]
     assert state == "ascending"
     assert means == sorted(means)
     assert cells[len(means) :] == ["–"] * 3, "missing values stay last"
-    state, cells = clicked("test accuracy")
+    state, cells = clicked("test accuracy (%)")
     means = [float(c.split(" ")[0]) for c in cells if c != "–"]
     assert state == "descending"
     assert means == sorted(means, reverse=True)

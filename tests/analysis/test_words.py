@@ -45,7 +45,7 @@ def test_numbers_in_words() -> None:
     assert mean_sd(NAN, NAN) == "–"
     assert mean_sd(50.0, NAN) == "50.00"
     assert mean_sd(50.0, 1.234) == "50.00 ± 1.23"
-    assert interval(-1.0, 2.0) == "[-1.00, +2.00]"
+    assert interval(-1.0, 2.0) == "[−1.00, +2.00]"
     assert interval(NAN, NAN) == "–"
     assert (p_value(0.00001), p_value(0.034), p_value(NAN)) == ("< 0.0001", "0.034", "–")
 
@@ -73,7 +73,9 @@ def test_a_search_names_the_best_by_validation(findings: dict[str, Findings]) ->
     (group,) = headline(findings["search"])
     found = findings["search"]
     best = found.runs.groupby("condition")["validation_accuracy"].mean().idxmax()
-    assert f"Best by validation accuracy among 10 finished configurations: {found.label(best)}" in str(group.lines[0])
+    assert f"Best by validation accuracy among 10 finished configurations: {found.label(int(str(best)))}" in str(
+        group.lines[0]
+    )
 
 
 def test_tally_counts_each_family(findings: dict[str, Findings]) -> None:

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from analysis import style
@@ -13,7 +14,7 @@ def test_every_run_is_a_point(findings: dict[str, Findings]) -> None:
     assert found.hues == (False, True)
     with style.theme():
         figure = final_accuracy.draw(found)
-    points = sum(len(c.get_offsets()) for c in figure.axes[0].collections if hasattr(c, "get_sizes"))
+    points = sum(np.shape(c.get_offsets())[0] for c in figure.axes[0].collections if hasattr(c, "get_sizes"))
     assert points >= 50
     assert [ax.get_title() for ax in figure.axes] == ["Test", "Training"]
 

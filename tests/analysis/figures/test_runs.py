@@ -34,7 +34,8 @@ def test_seed_spread_is_around_zero_with_its_sd(findings: dict[str, Findings]) -
     sd = found.runs.groupby("condition")["test_accuracy"].std()
     assert shown.table["sd"].tolist() == pytest.approx(sd.tolist())
     factor = np.sqrt(4 / stats.chi2.ppf([0.975, 0.025], 4))
-    assert shown.table.loc[0, ["low", "high"]].tolist() == pytest.approx(list(sd[0] * factor))
+    first = shown.table[["low", "high"]].to_numpy()[0]
+    assert first.tolist() == pytest.approx((sd.iloc[0] * factor).tolist())
 
 
 def test_seed_spread_needs_two_seeds(findings: dict[str, Findings]) -> None:
@@ -50,7 +51,7 @@ def test_learning_rate_axis_is_logarithmic_with_crosses(findings: dict[str, Find
         ax = sensitivity.draw(shown).axes[0]
     assert ax.get_xscale() == "log"
     crosses = [line for line in ax.lines if line.get_marker() == "x"]
-    assert sum(len(line.get_xdata()) for line in crosses) == 8
+    assert sum(np.size(line.get_xdata()) for line in crosses) == 8
 
 
 def test_budget_warns_when_the_longest_is_best(findings: dict[str, Findings]) -> None:
