@@ -99,6 +99,8 @@ def finish(figure: Figure, title: str, source: str, handles: Sequence[Any] = ())
     figure.supxlabel(lines, x=0.01, ha="left", fontsize=7, color=GREY)
     if handles:
         figure.legend(handles=list(handles), loc="outside right center", alignment="left")
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out once, not again for every file format
     return figure
 
 

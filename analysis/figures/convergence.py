@@ -107,6 +107,8 @@ def draw(info: Info) -> Figure:
             ax.set_ylim(*limits[measures[-1]])
         above.set_title(facet.title)
         above.tick_params(labelbottom=False)
+        if info.amount != "epoch":
+            below.locator_params(axis="x", nbins=4)
         if info.amount == "epoch" or columns <= 3 or column == columns // 2:
             below.set_xlabel(AMOUNTS[info.amount])  # once a row where it is as wide as two panels
         below.tick_params(labelbottom=True)

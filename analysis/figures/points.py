@@ -75,7 +75,7 @@ def info(findings: Findings, names: dict[str, str], heading: str, unit: str, zer
 
 def draw(info: Info) -> Figure:
     """Draw one panel a measure."""
-    width = max(2.8, 0.5 + 0.36 * len(info.ticks) * max(len(info.hues), 1.5))
+    width = max(3.4 if len(info.names) == 1 else 2.8, 0.5 + 0.36 * len(info.ticks) * max(len(info.hues), 1.5))
     figure, axes = style.grid(1, len(info.names), width, 2.9, sharey=True)
     styles = style.looks(info.within, info.hues)
     for ax, (measure, name) in zip(axes[0], info.names.items(), strict=True):
