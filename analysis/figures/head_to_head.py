@@ -72,7 +72,8 @@ def draw(info: Info) -> Figure:
         for (side, measure), rows in means.groupby(["side", "measure"]):
             _curve(left, rows, "mean", looks[side], MEASURES[str(measure)])
         _difference(right, info, number)
-        left.set(ylabel="Accuracy (%)", xlabel="Epoch")
+        low, high = left.get_ylim()
+        left.set(ylabel="Accuracy (%)", xlabel="Epoch", ylim=(max(low, 0), min(high, 101)))
         right.set(ylabel="Difference (points)", xlabel="Epoch")
         handles: list[Any] = [
             style.line_handle(label, color=looks[side].color, marker=looks[side].marker, ms=4)

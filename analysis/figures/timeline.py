@@ -13,6 +13,7 @@ from analysis.figures.common import NoDataError
 from analysis.findings import Findings
 
 MOST_NAMED = 60
+UNITS = (("Days", 1440.0), ("Hours", 60.0), ("Minutes", 1.0), ("Seconds", 1 / 60))
 STATES = {
     "completed": "#0173b2",
     "stopped": "#56b4e9",
@@ -68,7 +69,8 @@ def draw(info: Info) -> Figure:
     """Draw a lane a device slot, a bar a stretch."""
     figure = style.new_figure(7.6, 1.5 + 0.34 * len(info.lanes))
     ax = figure.subplots()
-    table = info.table
+    unit, minutes = next((name, m) for name, m in UNITS if info.table["end"].max() > 3 * m or m < 1)
+    table = info.table.assign(start=info.table["start"] / minutes, end=info.table["end"] / minutes)
     bars = [
         [(s, lane - 0.38), (e, lane - 0.38), (e, lane + 0.38), (s, lane + 0.38)]
         for s, e, lane in zip(table["start"], table["end"], table["lane"], strict=True)
@@ -89,7 +91,7 @@ def draw(info: Info) -> Figure:
                 )
     ax.set_yticks(range(len(info.lanes)), info.lanes)
     ax.set(xlim=(-0.01 * end, 1.01 * end), ylim=(len(info.lanes) - 0.4, -0.6))
-    ax.set_xlabel("Minutes since the first epoch began")
+    ax.set_xlabel(f"{unit} since the first epoch began")
     ax.grid(False, axis="y")
     seen = set(table["status"])
     handles = [Patch(color=color, label=name) for name, color in STATES.items() if name in seen]
