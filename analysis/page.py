@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from analysis import words
 from analysis.captions import CAPTIONS, METHODS, SHOWN, TABLES, TITLES
+from analysis.comparison import MOST_SEEDS
 from analysis.findings import Findings
 
 MOST_ROWS = 1000
@@ -188,7 +189,10 @@ def _cell(name: str, value: Any) -> Cell:
             return Cell(words.p_value(value), _sort(value))
         if name == "lr" or name == "threshold":
             return Cell(f"{value:.4g}", _sort(value))
-        return Cell(f"{value:.0f}" if value.is_integer() else f"{value:.2f}", _sort(value))
+        if name == "seeds_needed" and value > MOST_SEEDS:
+            return Cell(f"> {MOST_SEEDS:,}", _sort(value))
+        text = f"{value:.0f}" if value.is_integer() else f"{value:.2f}"
+        return Cell(text.replace("-", "−"), _sort(value))
     return Cell(str(value))
 
 

@@ -141,24 +141,33 @@ def _read_record(path: Path, problems: list[str]) -> Record | None:
     if not text.strip():
         problems.append(f"records/{path.name}: empty; the trial wrote nothing yet")
         return None
-    record: Record | None = None
+    parsed: list[tuple[str, dict[str, Any]]] = []
     for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
         place = f"records/{path.name}, line {number}"
         content = _parse(line)
-        if content is None:
+        if content is not None:
+            parsed.append((place, content))
+        elif line.strip():
             problems.append(f"{place}: torn or not JSON; skipped")
-            continue
+    # The first line, unless it was torn: then the resumed trial wrote another one further down.
+    described = next((line for line in parsed if "configuration" in line[1]), None)
+    if described is None:
+        problems.append(f"records/{path.name}: no readable line says which trial this is; skipped")
+        return None
+    record = _header(described[1], described[0], problems)
+    if record is not None:
+        _add_epochs(record, parsed, problems)
+    return record
+
+
+def _add_epochs(record: Record, lines: list[tuple[str, dict[str, Any]]], problems: list[str]) -> None:
+    for place, content in lines:
         if "configuration" in content:
-            record = record or _header(content, place, problems)
-        elif record is None:
-            problems.append(f"{place}: no readable first line says which trial this is; skipped")
-        elif complaint := _complaint(content, len(record.seeds)):
+            continue
+        if complaint := _complaint(content, len(record.seeds)):
             problems.append(f"{place}: {complaint}; skipped")
         else:
             record.epochs[content["epoch"]] = content
-    return record
 
 
 def _parse(line: str) -> dict[str, Any] | None:

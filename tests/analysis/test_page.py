@@ -113,3 +113,18 @@ def test_words_of_strangers_cannot_become_markup(directories: dict[str, Path], t
     window.open(tmp_path / "out" / "report.html")
     assert "<script>document.title = 1</script>" in window.run("return document.body.innerText")
     assert window.run("return document.title") != "1"
+
+
+def test_printed_tables_fit_the_paper(pages: dict[str, Path], window: Browser) -> None:
+    """A4 landscape less its margins is 27.3 cm wide: 1031 CSS pixels."""
+    window.size(1031, 900)
+    window.cdp("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        window.open(pages["depth"])
+        widths = window.run(
+            "return [...document.querySelectorAll('table, img')].map(e => e.getBoundingClientRect().right)"
+        )
+    finally:
+        window.cdp("Emulation.setEmulatedMedia", {"media": ""})
+    assert len(widths) > 10
+    assert max(widths) <= 1031

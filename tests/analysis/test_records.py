@@ -76,6 +76,13 @@ def test_torn_line_in_the_middle_is_skipped(write) -> None:
     assert len(problems) == 1
 
 
+def test_description_written_again_behind_a_torn_one_is_found(write) -> None:
+    text = "\n".join([header([0])[:20], epoch(1, [10.0]), header([0]), epoch(2, [20.0])])
+    records, problems = read_records(write(text + "\n"))
+    assert list(records[0].epochs) == [1, 2]
+    assert len(problems) == 1
+
+
 def test_null_loss_is_nan_and_diverged_stays(write) -> None:
     line = epoch(1, [10.0, 12.0], train_loss=[None, 2.0], diverged=[True, False])
     curves = curves_of(read_records(write(header([0, 1]) + "\n" + line))[0])
@@ -87,7 +94,7 @@ def test_null_loss_is_nan_and_diverged_stays(write) -> None:
     ("text", "said"),
     [
         ("", "empty"),
-        (epoch(1, [10.0]), "no readable first line"),
+        (epoch(1, [10.0]), "no readable line says"),
         (header([0], format=2), "format 2, this version reads format 1"),
         (header([]), "not a whole description"),
         (header([0], configuration={"block": "conv"}), "not a whole description"),

@@ -39,6 +39,7 @@ def line(epoch: int) -> dict[str, object]:
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     written = ResultsDirectory(tmp_path)
+    written.records.mkdir()
     record = TrialRecord(written.records, trial_id(0), CONFIGURATION, SEEDS)
     for epoch in (1, 2, 1):
         record.append(line(epoch))
