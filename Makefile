@@ -5,7 +5,7 @@
 PYTHON  ?= python3
 SPACE   ?= search_spaces/depth.yaml
 DATA    ?= digits
-RESULTS ?= results/$(basename $(notdir $(SPACE)))-$(notdir $(DATA))
+RESULTS ?= results/$(basename $(notdir $(SPACE)))-$(notdir $(patsubst %/,%,$(DATA)))
 BIN      = .venv/bin
 
 # The default, depth on the embedded digits, is made short: three seeds, fewer epochs at a higher learning rate.

@@ -200,12 +200,6 @@ class ReplicatedNetwork(nn.Module):
         return F.conv2d(images, kernel, bias.flatten(), stride=2, groups=groups)
 
 
-def count_parameters(configuration: Configuration, num_classes: int = 10) -> int:
-    """Trainable parameters of one replica."""
-    network = ReplicatedNetwork(configuration, seeds=[0], num_classes=num_classes)
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
 def _default_init(shape: tuple[int, ...], generator: torch.Generator, *, bias: bool = True) -> tuple[Tensor, Tensor]:
     """PyTorch's default weight and bias (``nn.Conv2d.reset_parameters``), from one generator."""
     weight = torch.empty(shape)

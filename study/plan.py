@@ -20,8 +20,21 @@ class PlannedTrial:
         return trial_id(self.number)
 
 
+class PlanError(ValueError):
+    """What a space file may ask for but this version does not do."""
+
+
 def plan_of(study: Study) -> list[PlannedTrial]:
-    """All trials of a grid or random search, in the order of the space file's axes."""
+    """All trials of a grid or random search, in the order of the space file's axes.
+
+    Raises:
+        PlanError: an optuna search or a scheduler.
+        ValueError: a random search finds fewer different configurations than it is asked for.
+    """
+    if study.search.algorithm == "optuna":
+        raise PlanError("search.algorithm optuna: not yet; use grid or random")
+    if study.scheduler.name != "none":
+        raise PlanError(f"scheduler.name {study.scheduler.name}: not yet; use none")
     return [PlannedTrial(number, each) for number, each in enumerate(configurations(study))]
 
 

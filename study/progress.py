@@ -21,17 +21,15 @@ class ProgressDisplay:
 
     Args:
         console: where to write.
-        trials: of the plan.
-        epochs: of all trials of the plan together.
-        epochs_done: of those, in earlier sessions.
+        statuses: every trial of the plan by trial_id, with the epochs done in earlier sessions.
     """
 
-    def __init__(self, console: Console, trials: int, epochs: int, epochs_done: int) -> None:
+    def __init__(self, console: Console, statuses: Mapping[str, TrialStatus]) -> None:
         self._console = console
-        self._trials, self._epochs = trials, epochs
+        self._epochs = sum(status.configuration.epochs for status in statuses.values())
+        # By trial: an epoch that is trained again after a failure is no progress.
+        self._done = {trial_id: status.epochs_done for trial_id, status in statuses.items()}
         self._ended = 0
-        self._done: dict[str, int] = {}
-        self._before = epochs_done
         self._last_line = time.monotonic()
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -44,7 +42,7 @@ class ProgressDisplay:
             console=console,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task("starting", total=epochs, completed=epochs_done)
+        self._task = self._bar.add_task("starting", total=self._epochs, completed=sum(self._done.values()))
         self._running: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -63,13 +61,11 @@ class ProgressDisplay:
 
     def epoch(self, trial: TrialStatus, metrics: Mapping[str, Any]) -> None:
         """A trial finished an epoch."""
-        before = self._done.get(trial.trial_id, metrics["epoch"] - 1)
-        self._before += max(0, metrics["epoch"] - before)
-        self._done[trial.trial_id] = max(before, metrics["epoch"])
+        self._done[trial.trial_id] = max(self._done[trial.trial_id], metrics["epoch"])
         self._update()
         if not self._console.is_terminal and time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            say(self._console, f"{self._before} of {self._epochs} epochs, {self._ended} trials ended")
+            say(self._console, f"{sum(self._done.values())} of {self._epochs} epochs, {self._ended} trials ended")
 
     def ended(self, trial: TrialStatus, metrics: Mapping[str, Any]) -> None:
         """A trial completed, was stopped or failed."""
@@ -88,7 +84,7 @@ class ProgressDisplay:
 
     def _update(self) -> None:
         running = ", ".join(sorted(self._running)) or "none"
-        self._bar.update(self._task, completed=self._before, description=f"running: {running}")
+        self._bar.update(self._task, completed=sum(self._done.values()), description=f"running: {running}")
 
 
 def say(console: Console, text: str) -> None:

@@ -24,7 +24,8 @@ class TrialRecord:
     be torn; readers skip it.
 
     Args:
-        folder: the results directory's ``records``.
+        folder: the results directory's ``records``. It must exist: a machine that does not share it would make one of
+            its own, and the record would be lost there.
         trial_id: names the file.
         configuration: of the trial.
         seeds: of the trial, in the order of the per-seed values.
@@ -32,8 +33,7 @@ class TrialRecord:
 
     def __init__(self, folder: Path, trial_id: str, configuration: Configuration, seeds: Sequence[int]) -> None:
         self.path = folder / f"{trial_id}.jsonl"
-        folder.mkdir(parents=True, exist_ok=True)
-        if not _lines(self.path):
+        if header(self.path) is None:
             self.append(
                 {
                     "format": FORMAT,
@@ -45,24 +45,35 @@ class TrialRecord:
 
     def append(self, row: Row) -> None:
         """Add one line and wait until it is on the disk."""
-        line = json.dumps(row, allow_nan=False).encode() + b"\n"
-        with self.path.open("ab+") as file:
-            if file.tell() and not _ends_with_newline(file):
-                line = b"\n" + line  # what stands there is the torn line of a process that was killed
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
-
-    def epochs(self) -> list[Row]:
-        """The last readable row of each epoch, in order of epochs."""
-        return list(epoch_rows(self.path).values())
+        append(self.path, row)
 
     def add_missing(self, rows: Sequence[Row]) -> None:
         """Append those rows of a checkpoint whose epochs the file does not hold."""
-        present = epoch_rows(self.path)
-        for row in rows:
-            if row["epoch"] not in present:
-                self.append(row)
+        add_missing(self.path, rows)
+
+
+def add_missing(record: Path, rows: Sequence[Row]) -> None:
+    """Append those rows of a checkpoint whose epochs the record does not hold."""
+    present = epoch_rows(record)
+    for row in rows:
+        if row["epoch"] not in present:
+            append(record, row)
+
+
+def append(record: Path, row: Row) -> None:
+    """Add one line to a record and wait until it is on the disk."""
+    line = json.dumps(row, allow_nan=False).encode() + b"\n"
+    with record.open("ab+") as file:
+        if file.tell() and not _ends_with_newline(file):
+            line = b"\n" + line  # what stands there is the torn line of a process that was killed
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def header(record: Path) -> Row | None:
+    """The line that says what the trial is; None where there is none that can be read."""
+    return next((row for row in _lines(record) if "configuration" in row), None)
 
 
 def epoch_rows(path: Path) -> dict[int, Row]:

@@ -8,7 +8,6 @@ from rich.console import Console
 
 from study import provenance
 from study.data import ImageData
-from study.nodes import Facts
 from study.progress import say
 from study.results import ResultsDirectory
 from study.space import Study, load_study
@@ -84,7 +83,9 @@ def check_same_data(results: ResultsDirectory, data: ImageData) -> None:
         InputError: the fingerprints differ.
     """
     earlier = provenance.read_provenance(results.provenance)
-    if earlier is not None and earlier["data"] != provenance.describe_data(data):
+    ours = provenance.describe_data(data)
+    same = ("fingerprint", "train", "validation", "test")  # whatever the folder is called now
+    if earlier is not None and any(earlier["data"].get(key) != ours[key] for key in same):
         raise InputError(
             f"{results.path} was begun on {earlier['data'].get('name')} with fingerprint "
             f"{str(earlier['data'].get('fingerprint'))[:12]}, and these images are {data.name} with fingerprint "
@@ -107,23 +108,13 @@ def check_room(
         return
     if request.address is None:
         raise InputError(problem)
+    if request.study.resources.gpus == "auto":
+        raise InputError(
+            f"{problem}. If machines with GPUs are still to join (autoscaling), ask for them: --set resources.gpus=1"
+        )
     say(console, f"warning: {problem}. Trials wait until a large enough machine joins the cluster.")
 
 
-def check_shared(facts: list[Facts], results: ResultsDirectory) -> None:
-    """Every machine writes its trials' records and checkpoints into the results directory.
-
-    Raises:
-        InputError: a machine does not see it.
-    """
-    blind = [str(node["host"]) for node in facts if not node.pop("sees_results")]
-    if blind:
-        raise InputError(
-            f"--results {results.path}: {', '.join(blind)} of the Ray cluster cannot see this folder; "
-            "choose one on a file system that all its machines share"
-        )
-
-
 def _differences(ours: Study, theirs: Study) -> list[str]:
-    a, b = ours.model_dump(), theirs.model_dump()
+    a, b = (study.model_dump() | {"seeds": study.seed_list} for study in (ours, theirs))
     return [key for key in a if key not in FREE_TO_CHANGE and a[key] != b[key]]

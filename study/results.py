@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -44,6 +44,12 @@ class TrialStatus:
     host: str | None = None
     device: str | None = None
     directory: str | None = None
+
+    def follow(self, rows: Mapping[int, Mapping[str, Any]]) -> None:
+        """Take over what the trial's record says, by epoch: how far it came, and where its last epoch ran."""
+        self.epochs_done = max(rows, default=0)
+        if rows:
+            self.host, self.device = rows[self.epochs_done]["host"], rows[self.epochs_done]["device"]
 
     def row(self) -> dict[str, Any]:
         """The row, the configuration's axes as columns of their own."""
@@ -104,6 +110,8 @@ class ResultsDirectory:
             table = pd.read_parquet(self.trials_table)
         except (OSError, ValueError):
             return {}
+        # pandas reads a missing text as NaN, which is true.
+        table = table.astype(object).where(table.notna(), None)
         return {row["trial_id"]: row for row in table.to_dict("records")}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from study.exit_status import BAD_INPUT, DONE, INTERRUPTED
-from study.plan import plan_of
+from study.plan import PlannedTrial, plan_of
 from study.progress import describe, say
 from study.space import SpaceError, Study, load_study
 
@@ -24,13 +24,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         overrides.append(f"data={_quoted(options.data)}")
     try:
         study = load_study(options.space, overrides)
-    except SpaceError as error:
+        trials = plan_of(study)
+    except (SpaceError, ValueError) as error:
         print(error, file=sys.stderr)
         return BAD_INPUT
     console = Console()
     _show_messages()
     if options.dry_run:
-        return _dry_run(study, console)
+        return _dry_run(study, trials, console)
     # Ray and torch take seconds to import; bad input and a dry run need neither.
     from study import session
 
@@ -49,13 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("interrupted before any trial was started", file=sys.stderr)
+        print("interrupted before anything was started", file=sys.stderr)
         return INTERRUPTED
 
 
 def command_line(arguments: Sequence[str]) -> str:
-    """The command as a shell takes it."""
-    return shlex.join(["python", "-m", "study.run", *arguments])
+    """The command as a shell takes it, with the Python that runs now: the environment may not be activated."""
+    python = Path(sys.executable)
+    if python.is_relative_to(Path.cwd()):
+        python = python.relative_to(Path.cwd())
+    return shlex.join([str(python), "-m", "study.run", *arguments])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -110,11 +114,7 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _dry_run(study: Study, console: Console) -> int:
-    if study.search.algorithm == "optuna":
-        say(console, f"{study.name}: optuna draws {study.search.samples} configurations while the study runs")
-        return DONE
-    trials = plan_of(study)
+def _dry_run(study: Study, trials: list[PlannedTrial], console: Console) -> int:
     for trial in trials:
         say(console, f"{trial.trial_id}  {describe(trial.configuration)}")
     seeds = len(study.seed_list)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import traceback
 from collections.abc import Iterator
 
 import filelock
@@ -13,22 +14,15 @@ from study import provenance
 from study.data import DataError, ImageData, load
 from study.exit_status import DONE, INTERRUPTED, SOME_FAILED
 from study.nodes import describe_nodes
-from study.plan import PlannedTrial, plan_of
+from study.plan import plan_of
 from study.progress import ProgressDisplay, say
-from study.records import epoch_rows
-from study.request import InputError, Request, check_results, check_room, check_same_data, check_shared
+from study.request import InputError, Request, check_results, check_room, check_same_data
 from study.results import ResultsDirectory, TrialStatus, write_text
-from study.resume import is_finished
-from study.space import SpaceError, Study
-from study.tune import (
-    TuneError,
-    check_supported,
-    concurrent_trials,
-    connect,
-    node_resources,
-    run_session,
-    trial_resources,
-)
+from study.resume import put_back_rows, statuses_before
+from study.space import SpaceError
+from study.tune import TuneError, concurrent_trials, connect, node_resources, run_session, trial_resources
+
+Statuses = dict[str, TrialStatus]
 
 
 def run(request: Request, console: Console) -> int:
@@ -39,92 +33,65 @@ def run(request: Request, console: Console) -> int:
     """
     results = ResultsDirectory(request.results)
     with _input_errors():
-        check_supported(request.study)
         check_results(request, results)
-        say(console, f"loading the images ({request.study.data}) ...")
-        data = load(request.study.data, request.data_dir, validation=request.study.validation)
-        check_same_data(results, data)
     with _own(results):
-        # Ray takes SIGTERM for itself when it starts, so ours comes after it.
-        with _ray(request.address), _terminate_as_interrupt():
-            statuses = _run_trials(request, results, data, console)
+        with _input_errors():
+            # Again, now that nobody else can change it: another process may have been here in between.
+            check_results(request, results)
+            say(console, f"loading the images ({request.study.data}) ...")
+            data = load(request.study.data, request.data_dir, validation=request.study.validation)
+            check_same_data(results, data)
+            trials = plan_of(request.study)
+            put_back_rows(trials, results)
+            statuses = statuses_before(request.study, trials, results)
+        if any(status.status != "completed" for status in statuses.values()):
+            _train(request, results, data, statuses, console)
+        else:
+            say(console, f"{request.study.name}: 0 of {len(trials)} trials to run, all are completed")
         return _finish(request, results, statuses, console)
 
 
-def _run_trials(
-    request: Request, results: ResultsDirectory, data: ImageData, console: Console
-) -> dict[str, TrialStatus]:
-    """Check the cluster, write down what is about to happen, run what remains; where each trial stands then."""
+def _train(request: Request, results: ResultsDirectory, data: ImageData, statuses: Statuses, console: Console) -> None:
+    """Check the cluster, write down what is about to happen, and run what remains; changes ``statuses``."""
     study = request.study
-    with _input_errors():
-        nodes = node_resources()
-        wanted = trial_resources(study.resources, nodes)
-        check_room(request, wanted, nodes, console)
-        facts = describe_nodes(results.path.resolve())
-        check_shared(facts, results)
-        trials = plan_of(study)
-        statuses = initial_statuses(study, trials, results)
-    write_text(results.study, study.to_yaml())
-    provenance.begin_session(results.provenance, data, study.precision, request.command, facts)
-    results.write_trials(statuses.values())
-    remaining = [trial for trial in trials if statuses[trial.trial_id].status != "completed"]
-    say(
-        console,
-        f"{study.name} on {data.name}: {len(remaining)} of {len(trials)} trials to run, "
-        f"{len(study.seed_list)} seeds each side by side, "
-        f"up to {min(len(remaining), concurrent_trials(wanted, nodes))} trials at once "
-        f"({wanted['CPU']:g} CPUs and {wanted['GPU']:g} GPUs each)",
-    )
-    outcome = "failed"
-    try:
-        if remaining:
-            planned = sum(trial.configuration.epochs for trial in trials)
-            done = sum(status.epochs_done for status in statuses.values())
-            with ProgressDisplay(console, len(trials), planned, done) as display:
-                run_session(study, statuses, remaining, data, results, display)
-        outcome = _outcome(statuses)
-    except KeyboardInterrupt:
-        outcome = "interrupted"
-    finally:
-        provenance.end_session(results.provenance, outcome)
-    return statuses
+    # Ray takes SIGTERM for itself when it starts, so ours comes after it.
+    with _ray(request.address), _terminate_as_interrupt():
+        with _input_errors():
+            nodes = node_resources()
+            wanted = trial_resources(study.resources, nodes)
+            check_room(request, wanted, nodes, console)
+            facts = describe_nodes(results.path.resolve())
+        write_text(results.study, study.to_yaml())
+        results.records.mkdir(exist_ok=True)
+        provenance.begin_session(results.provenance, data, study.precision, request.command, facts)
+        try:
+            results.write_trials(statuses.values())
+            remaining = [trial for trial in plan_of(study) if statuses[trial.trial_id].status != "completed"]
+            say(
+                console,
+                f"{study.name} on {data.name}: {len(remaining)} of {len(statuses)} trials to run, "
+                f"{len(study.seed_list)} seeds each side by side, "
+                f"up to {min(len(remaining), concurrent_trials(wanted, nodes))} trials at once "
+                f"({wanted['CPU']:g} CPUs and {wanted['GPU']:g} GPUs each)",
+            )
+            with ProgressDisplay(console, statuses) as display:
+                run_session(study, statuses, remaining, data, results, wanted, display)
+        except KeyboardInterrupt:
+            pass  # the statuses tell which trials it left undone
+        except Exception:  # a full disk, a lost cluster: say so, then keep and report what there is
+            traceback.print_exc()
+        finally:
+            provenance.end_session(results.provenance, _outcome(statuses))
 
 
-def initial_statuses(study: Study, trials: list[PlannedTrial], results: ResultsDirectory) -> dict[str, TrialStatus]:
-    """Where each trial stands before the session, by its record; a finished one keeps what the last table said."""
-    earlier = results.read_trials()
-    statuses = {}
-    for trial in trials:
-        status = TrialStatus(trial.trial_id, trial.configuration, study.seed_list)
-        rows = epoch_rows(results.record(trial.trial_id))
-        status.epochs_done = max(rows, default=0)
-        if is_finished(trial, results, stop_when_diverged=study.on_divergence == "stop"):
-            before = earlier.get(trial.trial_id, {})
-            last = rows[max(rows)]
-            status.status = "completed"
-            status.host, status.device = last["host"], last["device"]
-            status.started, status.ended = before.get("started"), before.get("ended") or last["finished"]
-            status.directory = before.get("directory")
-        statuses[trial.trial_id] = status
-    return statuses
-
-
-def _finish(
-    request: Request,
-    results: ResultsDirectory,
-    statuses: dict[str, TrialStatus],
-    console: Console,
-) -> int:
+def _finish(request: Request, results: ResultsDirectory, statuses: Statuses, console: Console) -> int:
     """Curves, report and the last words; the exit status."""
-    # The analysis package stands on its own; only this last step of a session knows it.
-    from analysis.report import print_summary, write_report
-    from analysis.results import write_curves
-
-    write_curves(results.path)
-    if request.report:
-        say(console, "writing the report ...")
-        report = write_report(results.path)
-        print_summary(report, console)
+    try:
+        _report(request, results, console)
+    except KeyboardInterrupt:
+        say(console, f"the report was interrupted; to write it: python -m analysis {results.path}")
+        if _outcome(statuses) == "completed":
+            return INTERRUPTED
     say(console, f"results: {results.path}")
     failed = [status for status in statuses.values() if status.status == "failed"]
     for status in failed:
@@ -140,7 +107,18 @@ def _finish(
     return DONE
 
 
-def _outcome(statuses: dict[str, TrialStatus]) -> str:
+def _report(request: Request, results: ResultsDirectory, console: Console) -> None:
+    # The analysis package stands on its own; only this last step of a session knows it.
+    from analysis.report import print_summary, write_report
+    from analysis.results import write_curves
+
+    write_curves(results.path)
+    if request.report:
+        say(console, "writing the report ...")
+        print_summary(write_report(results.path), console)
+
+
+def _outcome(statuses: Statuses) -> str:
     found = {status.status for status in statuses.values()}
     if found & {"interrupted", "not_started", "running"}:
         return "interrupted"
@@ -170,7 +148,7 @@ def _ray(address: str | None) -> Iterator[None]:
 def _own(results: ResultsDirectory) -> Iterator[None]:
     """Make the results directory and hold its lock, so that no second process writes to it.
 
-    A directory that was made here and is still empty at the end, because the input turned out to be wrong, is removed.
+    A directory that was made here and holds no study at the end, because the input turned out to be wrong, is removed.
     """
     made_here = not results.path.exists()
     try:
@@ -184,11 +162,12 @@ def _own(results: ResultsDirectory) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
-        if made_here and not results.study.exists():
+        if not results.study.exists():
             results.lock.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):
-                results.path.rmdir()
+            if made_here:
+                with contextlib.suppress(OSError):
+                    results.path.rmdir()
+        lock.release()
 
 
 @contextlib.contextmanager

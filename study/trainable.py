@@ -69,13 +69,20 @@ class ReplicaTrainable(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train an epoch, add it to the record and report it."""
-        record = self._training.run_epoch()
-        row = self._row(record)
-        self._rows.append(row)
-        self._record.append(row)
-        finished = self._training.finished or (self._settings.stop_when_diverged and all(record.diverged))
-        return self._report(record) | {"done": finished, "finished": finished}
+        """Train an epoch, add it to the record and report it.
+
+        A trial that was killed after its last checkpoint, before Ray heard of its end, only reports once more.
+        """
+        if not self._finished:
+            row = self._row(self._training.run_epoch())
+            self._rows.append(row)
+            self._record.append(row)
+        return self._report(self._rows[-1]) | {"done": self._finished, "finished": self._finished}
+
+    @property
+    def _finished(self) -> bool:
+        stopped = self._settings.stop_when_diverged and all(self._training.diverged)
+        return self._training.finished or stopped
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """The full state and the rows so far, as one file."""
@@ -120,18 +127,13 @@ class ReplicaTrainable(tune.Trainable):
         }
         return {key: list(value) if isinstance(value, tuple) else value for key, value in row.items()}
 
-    def _report(self, record: EpochRecord) -> dict[str, Any]:
-        metrics: dict[str, Any] = {
-            "epoch": record.epoch,
-            "iterations": record.iterations,
-            "seconds": record.seconds,
-            "diverged": sum(record.diverged),
-            "device": describe_device(self._device),
-        }
+    def _report(self, row: Row) -> dict[str, Any]:
+        metrics = {key: row[key] for key in ("epoch", "iterations", "seconds", "device")}
+        metrics["diverged"] = sum(row["diverged"])
         for measure in PER_SEED:
-            values = getattr(record, measure)
-            if values is None:
+            if row[measure] is None:
                 continue
+            values = [float("nan") if value is None else value for value in row[measure]]
             metrics[measure] = sum(values) / len(values)
             for seed, value in zip(self._settings.seeds, values, strict=True):
                 metrics[f"seed_{seed}/{measure}"] = value

@@ -132,7 +132,13 @@ class Training:
         return self.epoch >= self.configuration.epochs
 
     def run_epoch(self) -> EpochRecord:
-        """Train one epoch, measure the accuracies and return them."""
+        """Train one epoch, measure the accuracies and return them.
+
+        Raises:
+            RuntimeError: all planned epochs are done.
+        """
+        if self.finished:
+            raise RuntimeError(f"all {self.configuration.epochs} epochs are trained")
         start = time.perf_counter()
         losses = self._train_epoch()
         train_accuracy = self._accuracy(self._train)

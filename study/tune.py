@@ -6,6 +6,7 @@ import math
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -14,6 +15,7 @@ from ray.tune.experiment import Trial
 
 from study.data import ImageData
 from study.plan import PlannedTrial, longest_first
+from study.records import epoch_rows
 from study.results import ResultsDirectory, TrialStatus
 from study.resume import newest_checkpoints, next_session
 from study.space import Resources, Study
@@ -33,18 +35,6 @@ _ENVIRONMENT = {
 
 class TuneError(Exception):
     """What Ray cannot be asked to do; the message says what to change."""
-
-
-def check_supported(study: Study) -> None:
-    """Refuse what the space file may ask for but this version does not do.
-
-    Raises:
-        TuneError: an optuna search or a scheduler.
-    """
-    if study.search.algorithm == "optuna":
-        raise TuneError("search.algorithm optuna: not yet; use grid or random")
-    if study.scheduler.name != "none":
-        raise TuneError(f"scheduler.name {study.scheduler.name}: not yet; use none")
 
 
 def connect(address: str | None) -> None:
@@ -91,8 +81,13 @@ def _no_cluster(address: str, reason: str) -> str:
 
 
 def available_cpus() -> int:
-    """Cores this process may use, which a container or taskset can make fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores this process may use, which taskset or a container's quota can make fewer than the machine has."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return cores
+    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
 
 
 def trial_resources(resources: Resources, nodes: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -180,6 +175,7 @@ def run_session(
     remaining: Sequence[PlannedTrial],
     data: ImageData,
     results: ResultsDirectory,
+    resources: Mapping[str, float],
     listener: Listener,
 ) -> None:
     """Run the remaining trials of a study, each from its newest checkpoint; blocks until they end.
@@ -195,16 +191,20 @@ def run_session(
         records=results.records.resolve(),
         checkpoints=newest_checkpoints(remaining, results.trials.resolve()),
     )
-    resources = trial_resources(study.resources, node_resources())
     trainable = tune.with_parameters(ReplicaTrainable, data=data, settings=settings)
     callback = StatusCallback(statuses, results, listener)
     tuner = make_tuner(remaining, trainable, resources, study, results, [callback])
     # Ray's own advice on how to restore its experiment would mislead: a study is resumed with --resume.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    for trial in remaining:
+        if statuses[trial.trial_id].status == "failed":  # until it is tried again
+            statuses[trial.trial_id].status = "interrupted"
     try:
         tuner.fit()
     finally:
         for status in statuses.values():
+            # Ray may not have heard of the last epochs before it was stopped; the records have.
+            status.follow(epoch_rows(results.record(status.trial_id)))
             if status.status == "running":
                 status.status = "interrupted"
         results.write_trials(statuses.values())

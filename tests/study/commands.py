@@ -2,9 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +33,10 @@ def write_space(folder: Path, text: str = SMALL) -> Path:
     return file
 
 
-def start(space: Path, *arguments: str, **changes: str) -> subprocess.Popen[str]:
-    """Start ``study.run`` in the folder of the space file."""
-    return subprocess.Popen(
+@contextmanager
+def start(space: Path, *arguments: str, **changes: str) -> Iterator[subprocess.Popen[str]]:
+    """``study.run`` started in the folder of the space file; with all it started it is gone at the end."""
+    process = subprocess.Popen(
         [sys.executable, "-m", "study.run", "--space", str(space), *arguments],
         cwd=space.parent,
         env=environment(**changes),
@@ -41,13 +45,19 @@ def start(space: Path, *arguments: str, **changes: str) -> subprocess.Popen[str]
         text=True,
         start_new_session=True,
     )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def run(space: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
     with start(space, *arguments, **changes) as process:
         out, err = process.communicate(timeout=240)
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def environment(**changes: str) -> dict[str, str]:
@@ -57,10 +67,13 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def epoch_lines(results: Path, trial_id: str) -> list[dict[str, Any]]:
-    """The whole lines of a trial's record that hold an epoch."""
+    """The lines of a trial's record that hold an epoch; a process killed while it writes leaves a torn one."""
     file = results / "records" / f"{trial_id}.jsonl"
-    lines = file.read_text().split("\n")[:-1] if file.exists() else []
-    return [row for row in map(json.loads, lines) if "epoch" in row]
+    rows = []
+    for line in file.read_text().splitlines() if file.exists() else []:
+        with suppress(json.JSONDecodeError):
+            rows.append(json.loads(line))
+    return [row for row in rows if "epoch" in row]
 
 
 def wait_for_epoch(results: Path, epoch: int, process: subprocess.Popen[str], trial_id: str = "0000") -> dict[str, Any]:
@@ -71,6 +84,6 @@ def wait_for_epoch(results: Path, epoch: int, process: subprocess.Popen[str], tr
             if row["epoch"] >= epoch:
                 return row
         if process.poll() is not None:
-            raise AssertionError(f"the study ended before epoch {epoch}: {process.communicate()}")
+            raise AssertionError(f"the study ended before epoch {epoch}: {process.communicate(timeout=60)}")
         time.sleep(0.05)
     raise AssertionError(f"no epoch {epoch} within two minutes")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.study.commands import environment, run, write_space
+from tests.study.commands import SMALL, environment, epoch_lines, run, write_space
 
 TWO_NODES = """
 from ray.cluster_utils import Cluster
@@ -85,7 +85,7 @@ def test_a_running_cluster_is_joined_with_its_token(tmp_path):
 
 
 def test_two_machines_share_the_trials(tmp_path):
-    space = write_space(tmp_path)
+    space = write_space(tmp_path, SMALL.replace("grid: [0, 1]", "grid: [5, 6]").replace("epochs: 3", "epochs: 12"))
     with subprocess.Popen(
         [sys.executable, "-c", TWO_NODES],
         env=environment(RAY_AUTH_MODE="disabled"),
@@ -97,13 +97,18 @@ def test_two_machines_share_the_trials(tmp_path):
         address = cluster.stdout.readline().strip()
         process = run(space, "--address", address, "--no-report", RAY_AUTH_MODE="disabled")
         larger = run(
-            *(space, "--address", address, "--no-report", "--dry-run", "--set", "resources.cpus=2"),
+            *(space, "--address", address, "--no-report", "--results", "larger", "--set", "resources.cpus=2"),
             RAY_AUTH_MODE="disabled",
         )
         cluster.communicate("\n", timeout=60)
     assert process.returncode == 0, process.stdout + process.stderr
-    assert larger.returncode == 0
+    assert larger.returncode == 2
+    assert "--set resources.gpus=1" in larger.stderr
+    assert not (tmp_path / "larger").exists()
     assert "up to 2 trials at once" in process.stdout
     results = tmp_path / "results" / "small"
     assert list(pd.read_parquet(results / "trials.parquet")["status"]) == ["completed", "completed"]
     assert len(nodes_of(results)) == 2
+    # Each machine has one CPU, so trials that run at the same time run on different machines.
+    times = [[row["finished"] for row in epoch_lines(results, trial_id)] for trial_id in ("0000", "0001")]
+    assert max(each[0] for each in times) < min(each[-1] for each in times)

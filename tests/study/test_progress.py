@@ -14,7 +14,8 @@ METRICS = {"epoch": 1, "train_accuracy": 51.234, "test_accuracy": 48.5, "seconds
 def play(console: Console, *, failed: bool = False) -> ProgressDisplay:
     """A trial that trains an epoch, is started again, trains it once more and ends."""
     trial = TrialStatus("0000", CONFIGURATION, (0, 1))
-    with ProgressDisplay(console, trials=2, epochs=6, epochs_done=2) as display:
+    earlier = TrialStatus("0001", CONFIGURATION, (0, 1), epochs_done=2)
+    with ProgressDisplay(console, {each.trial_id: each for each in (trial, earlier)}) as display:
         display.started(trial)
         display.epoch(trial, METRICS)
         display.started(trial)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from study.records import TrialRecord, epoch_rows, finite_or_none, trial_id
+from study.records import TrialRecord, epoch_rows, finite_or_none, header, trial_id
 from study.space import Configuration
 
 CONFIGURATION = Configuration(block="conv", num_blocks=2, batch_norm=True, lr=0.1, epochs=3)
@@ -10,6 +10,7 @@ CONFIGURATION = Configuration(block="conv", num_blocks=2, batch_norm=True, lr=0.
 
 @pytest.fixture
 def record(tmp_path):
+    (tmp_path / "records").mkdir()
     return TrialRecord(tmp_path / "records", "0007", CONFIGURATION, [4, 5])
 
 
@@ -36,8 +37,8 @@ def test_opening_a_record_again_adds_nothing(record, tmp_path):
 def test_the_last_row_of_an_epoch_counts(record):
     for each in (row(1), row(2, seconds=1), row(3), row(2, seconds=9)):
         record.append(each)
-    assert [r["epoch"] for r in record.epochs()] == [1, 2, 3]
-    assert record.epochs()[1]["seconds"] == 9
+    assert list(epoch_rows(record.path)) == [1, 2, 3]
+    assert epoch_rows(record.path)[2]["seconds"] == 9
 
 
 def test_a_torn_last_line_is_skipped_and_the_next_row_starts_a_line_of_its_own(record):
@@ -51,7 +52,7 @@ def test_a_torn_last_line_is_skipped_and_the_next_row_starts_a_line_of_its_own(r
     record.path.write_bytes(record.path.read_bytes()[:-20])
     record.append(row(2))
     record.append(row(3))
-    assert [r["epoch"] for r in record.epochs()] == [1, 2, 3]
+    assert list(epoch_rows(record.path)) == [1, 2, 3]
 
 
 def test_a_record_cut_within_its_first_line_gets_it_again(record, tmp_path):
@@ -66,8 +67,8 @@ def test_a_record_cut_within_its_first_line_gets_it_again(record, tmp_path):
 def test_rows_of_a_checkpoint_that_the_record_misses_are_added(record):
     record.append(row(1, seconds=5))
     record.add_missing([row(1, seconds=6), row(2), row(3)])
-    assert [r["epoch"] for r in record.epochs()] == [1, 2, 3]
-    assert record.epochs()[0]["seconds"] == 5
+    assert list(epoch_rows(record.path)) == [1, 2, 3]
+    assert epoch_rows(record.path)[1]["seconds"] == 5
 
 
 def test_a_row_that_standard_json_cannot_hold_is_refused(record):
@@ -78,3 +79,16 @@ def test_a_row_that_standard_json_cannot_hold_is_refused(record):
 
 def test_ids_sort_as_their_numbers():
     assert [trial_id(n) for n in (0, 12, 9999)] == ["0000", "0012", "9999"]
+
+
+def test_a_record_is_not_made_where_its_folder_is_not_shared(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        TrialRecord(tmp_path / "nowhere", "0000", CONFIGURATION, [0])
+
+
+def test_the_header_is_found_behind_a_torn_line(record):
+    first = header(record.path)
+    assert first == json.loads(record.path.read_text())
+    record.path.write_bytes(b'{"format": 1, "tri\n' + record.path.read_bytes())
+    assert header(record.path) == first
+    assert header(record.path.with_name("none.jsonl")) is None

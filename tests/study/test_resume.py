@@ -6,16 +6,22 @@ import torch
 from study.plan import PlannedTrial
 from study.records import TrialRecord
 from study.results import ResultsDirectory
-from study.resume import is_finished, newest_checkpoints, next_session
-from study.space import Configuration
+from study.resume import is_finished, newest_checkpoints, next_session, put_back_rows, statuses_before
+from study.space import Configuration, Study, load_study
+from tests.study.commands import write_space
 
 TRIAL = PlannedTrial(3, Configuration(block="residual", num_blocks=1, batch_norm=False, lr=0.01, epochs=3))
 
 
+def row(epoch: int, diverged: list[bool] | None = None) -> dict[str, object]:
+    return {"epoch": epoch, "diverged": diverged or [False, False], "host": "here", "device": "cpu"}
+
+
 def recorded(results: ResultsDirectory, *epochs: int, diverged: list[bool] | None = None) -> None:
+    results.records.mkdir(exist_ok=True)
     record = TrialRecord(results.records, TRIAL.trial_id, TRIAL.configuration, [0, 1])
     for epoch in epochs:
-        record.append({"epoch": epoch, "diverged": diverged or [False, False]})
+        record.append(row(epoch, diverged))
 
 
 @pytest.mark.parametrize(
@@ -65,3 +71,45 @@ def test_sessions_are_counted(tmp_path):
     assert next_session(tmp_path / "none") == "session-001"
     (tmp_path / "session-009").mkdir()
     assert next_session(tmp_path) == "session-010"
+
+
+def study_of(tmp_path, seeds: str = "2") -> Study:
+    """Its one trial is TRIAL, but for the number."""
+    space = "{num_blocks: {grid: [1]}, epochs: 3}"
+    return load_study(write_space(tmp_path, f"name: a\nspace: {space}\nseeds: {seeds}\n"))
+
+
+def test_a_row_that_only_the_checkpoint_has_is_put_back_and_the_trial_is_finished(tmp_path):
+    results = ResultsDirectory(tmp_path)
+    recorded(results, 1, 2)
+    checkpoint(results.trials, 1, 2, {"rows": [row(1), row(2), row(3)]})
+    put_back_rows([TRIAL], results)
+    assert is_finished(TRIAL, results, stop_when_diverged=False)
+
+
+def test_what_the_last_table_said_is_kept(tmp_path):
+    results, study = ResultsDirectory(tmp_path), study_of(tmp_path)
+    recorded(results, 1, 2)
+    before = statuses_before(study, [TRIAL], results)["0003"]
+    before.status, before.started, before.directory = "running", "2026-01-01", "session-001/0003_a"
+    results.write_trials([before])
+    after = statuses_before(study, [TRIAL], results)["0003"]
+    assert (after.status, after.started, after.ended) == ("interrupted", "2026-01-01", None)
+    assert (after.epochs_done, after.host, after.directory) == (2, "here", "session-001/0003_a")
+    after.status, after.error = "failed", "out of memory"
+    results.write_trials([after])
+    again = statuses_before(study, [TRIAL], results)["0003"]
+    assert (again.status, again.error) == ("failed", "out of memory")
+    recorded(results, 3)
+    done = statuses_before(study, [TRIAL], results)["0003"]
+    assert (done.status, done.error) == ("completed", None)
+
+
+def test_a_record_of_another_trial_is_refused(tmp_path):
+    results = ResultsDirectory(tmp_path)
+    recorded(results, 1)
+    other = dataclasses.replace(TRIAL, configuration=dataclasses.replace(TRIAL.configuration, lr=0.5))
+    with pytest.raises(ValueError, match=r"0003\.jsonl is of another trial .* 'lr': 0\.01.* planned is .* 'lr': 0\.5"):
+        statuses_before(study_of(tmp_path), [other], results)
+    with pytest.raises(ValueError, match=r"seeds \[0, 1\], planned .* seeds \[0, 1, 2\]"):
+        statuses_before(study_of(tmp_path, seeds="3"), [TRIAL], results)

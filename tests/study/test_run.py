@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,8 +29,8 @@ from tests.study.commands import (
     write_space,
 )
 
-# Long enough for a test to see it running and kill it; two blocks, so that an epoch takes its time.
-LONG = SMALL.replace("grid: [0, 1]", "grid: [6]").replace("epochs: 3", "epochs: 8")
+# Long enough for a test to see it running and kill it.
+LONG = SMALL.replace("grid: [0, 1]", "grid: [6]").replace("epochs: 3", "epochs: 12")
 
 
 def numbers(row: dict[str, Any] | EpochRecord) -> list[Any]:
@@ -44,7 +45,7 @@ def undisturbed() -> list[EpochRecord]:
     """What LONG gives without Ray, without a process that is killed: the loop itself, on one thread as a trial has."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    configuration = Configuration(block="residual", num_blocks=6, batch_norm=False, lr=0.05, epochs=8)
+    configuration = Configuration(block="residual", num_blocks=6, batch_norm=False, lr=0.05, epochs=12)
     records = list(train(configuration, load_digits(), [0, 1]))
     torch.set_num_threads(threads)
     return records
@@ -153,7 +154,7 @@ def test_a_finished_study_resumed_trains_nothing_and_draws_again(finished):
     (results / "curves.parquet").unlink()
     again = run(write_space(results.parents[1]), "--resume")
     assert again.returncode == 0, again.stderr
-    assert "0 of 2 trials to run" in again.stdout
+    assert "0 of 2 trials to run, all are completed" in again.stdout
     assert (results / "records" / "0000.jsonl").read_bytes() == before
     assert (results / "curves.parquet").exists()
     trials = pd.read_parquet(results / "trials.parquet")
@@ -171,7 +172,44 @@ def test_a_killed_worker_is_started_again_at_the_exact_next_epoch(tmp_path, undi
     # Killed between writing the row and the checkpoint, an epoch is trained again; the row is then the same.
     last_of_epoch = {row["epoch"]: row for row in rows}
     assert [numbers(row) for row in last_of_epoch.values()] == [numbers(record) for record in undisturbed]
-    assert len(rows) <= 9
+    assert len(rows) <= 13
+
+
+def test_rarer_checkpoints_and_a_trial_that_stops_when_it_has_diverged(tmp_path, undisturbed):
+    """The killed trial goes back to epoch 4 or 8, and still gives every epoch once, the same as ever."""
+    space, results = write_space(tmp_path, LONG.replace("lr: 0.05", "lr: {grid: [0.05, 1.0e+30]}")), tmp_path / "out"
+    options = ["--set", "checkpoint={every: 4, keep: 1}", "--set", "on_divergence=stop", "--results", "out"]
+    with start(space, *options) as process:
+        row = wait_for_epoch(results, 6, process)
+        os.kill(row["pid"], signal.SIGKILL)
+        out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, out + err
+    rows = epoch_lines(results, "0000")
+    assert len(rows) > 12
+    last_of_epoch = {row["epoch"]: row for row in rows}
+    assert [numbers(row) for row in last_of_epoch.values()] == [numbers(record) for record in undisturbed]
+    curves = pd.read_parquet(results / "curves.parquet")
+    assert not curves.duplicated(["trial_id", "seed", "epoch"]).any()
+    (diverged,) = epoch_lines(results, "0001")
+    assert diverged["diverged"] == [True, True]
+    assert diverged["train_loss"] == [None, None]
+    trials = pd.read_parquet(results / "trials.parquet").set_index("trial_id")
+    assert trials["status"].tolist() == ["completed", "completed"]
+    assert trials["epochs_done"].tolist() == [12, 1]
+    assert len(list(results.glob("trials/session-001/0000_*/checkpoint_*"))) == 1
+
+
+def test_a_lost_last_row_is_put_back_from_the_checkpoint(tmp_path, finished):
+    _, results = finished
+    copy = tmp_path / "copy"
+    shutil.copytree(results, copy)
+    record = copy / "records" / "0001.jsonl"
+    lines = record.read_text().splitlines(keepends=True)
+    record.write_text("".join(lines[:-1]) + lines[-1][:-20])
+    again = run(write_space(tmp_path), "--results", "copy", "--resume", "--no-report")
+    assert again.returncode == 0, again.stderr
+    assert "0 of 2 trials to run" in again.stdout
+    assert [json.dumps(row) for row in epoch_lines(copy, "0001")] == [line.strip() for line in lines[1:]]
 
 
 def test_a_killed_driver_loses_nothing_and_resumes_bit_for_bit(tmp_path, undisturbed):
@@ -205,7 +243,8 @@ def press_ctrl_c(process: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.parametrize("interrupt", [press_ctrl_c, subprocess.Popen.terminate])
-def test_an_interrupted_study_keeps_its_results_and_says_how_to_go_on(tmp_path, interrupt):
+def test_an_interrupted_study_keeps_its_results_and_says_how_to_go_on(tmp_path, monkeypatch, interrupt):
+    monkeypatch.chdir(tmp_path)  # the command that is printed depends on where it runs
     space, results = write_space(tmp_path, LONG.replace("epochs: 8", "epochs: 200")), tmp_path / "results" / "small"
     with start(space) as process:
         wait_for_epoch(results, 2, process)
@@ -216,7 +255,7 @@ def test_an_interrupted_study_keeps_its_results_and_says_how_to_go_on(tmp_path, 
     assert "Traceback" not in out + err
     trials = pd.read_parquet(results / "trials.parquet")
     assert list(trials["status"]) == ["interrupted"]
-    assert trials["epochs_done"].tolist()[0] >= 2
+    assert trials["epochs_done"].tolist() == [len(epoch_lines(results, "0000"))]
     assert len(pd.read_parquet(results / "curves.parquet")) >= 4
     assert json.loads((results / "provenance.json").read_text())["sessions"][-1]["outcome"] == "interrupted"
 

@@ -160,6 +160,13 @@ def test_a_resumed_run_continues_bit_for_bit(data, tmp_path, batch_norm):
         assert torch.equal(value, resumed.state_dict()["network"][name])
 
 
+def test_no_epoch_is_trained_beyond_the_planned_ones(data):
+    training = Training(configuration(epochs=1), data, [0])
+    training.run_epoch()
+    with pytest.raises(RuntimeError, match="all 1 epochs are trained"):
+        training.run_epoch()
+
+
 def test_train_goes_on_from_a_state(data):
     part = Training(configuration(), data, [0])
     part.run_epoch()
