@@ -112,7 +112,8 @@ class ResultsDirectory:
             return {}
         # pandas reads a missing text as NaN, which is true.
         table = table.astype(object).where(table.notna(), None)
-        return {row["trial_id"]: row for row in table.to_dict("records")}
+        rows = [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+        return {row["trial_id"]: row for row in rows}
 
 
 def write_text(path: Path, text: str) -> None:
