@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from analysis import style
 from analysis.figures.common import NoDataError, levels, shape
@@ -73,7 +74,8 @@ def info(findings: Findings) -> Info:
 def draw(info: Info) -> Figure:
     """Draw one panel a threshold."""
     rows, columns = shape(len(info.thresholds), 4)
-    figure, axes = style.grid(rows, columns, 2.3, 2.4, sharex=True, sharey=True)
+    # A lone panel is made wide enough for the title and the caption above and below it.
+    figure, axes = style.grid(rows, columns, {1: 4.6, 2: 3.0}.get(columns, 2.3), 2.4, sharex=True, sharey=True)
     looks = style.looks(info.across, info.hues)
     dashes = {level: DASHES[i % len(DASHES)] for i, level in enumerate(info.dashes)}
     for index, threshold in enumerate(info.thresholds):
@@ -84,6 +86,7 @@ def draw(info: Info) -> Figure:
             ax.step(steps["time"], steps["share"], where="post", color=look.color, ls=dashes[level])
             ax.plot(last["time"], last["share"], look.marker, color=look.color, ms=4, clip_on=False)
         ax.set(title=f"{threshold:g} % test accuracy", ylim=(-3, 103), xlabel="Epoch")
+        ax.xaxis.set_major_locator(MaxNLocator(nbins="auto", steps=[1, 2, 5, 10], integer=True))
     for ax in axes[:, 0]:
         ax.set_ylabel("Runs that reached it (%)")
     for ax in axes.ravel()[len(info.thresholds) :]:
