@@ -52,7 +52,6 @@ class Record:
     configuration: dict[str, Any]
     seeds: list[int]
     epochs: dict[int, dict[str, Any]] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
 
 
 def read_records(directory: Path) -> tuple[list[Record], list[str]]:
