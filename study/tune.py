@@ -11,6 +11,8 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray._raylet import GcsClient  # pyright: ignore[reportAttributeAccessIssue]
+from ray.exceptions import AuthenticationError
 from ray.tune.experiment import Trial
 
 from study.data import ImageData
@@ -57,7 +59,7 @@ def connect(address: str | None) -> None:
 
 
 def _check_reachable(address: str) -> None:
-    """Ray itself tries a wrong address for minutes before it gives up.
+    """Ray itself tries a wrong address for minutes, and a wrong token for half a minute, before it gives up.
 
     Raises:
         TuneError: the address is not one of a cluster, or nobody listens there.
@@ -69,8 +71,11 @@ def _check_reachable(address: str) -> None:
         raise TuneError(f"--address {address}: should be auto or HOST:PORT, as `ray start` prints it on the head node")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
-    except (OSError, OverflowError) as error:
-        raise TuneError(_no_cluster(address, str(error))) from error
+        GcsClient(address=address)
+    except (OSError, OverflowError, AuthenticationError) as error:
+        raise TuneError(_no_cluster(address, _first_line(error))) from error
+    except Exception:  # whatever else it is, ray.init will say
+        return
 
 
 def _no_cluster(address: str, reason: str) -> str:

@@ -1,9 +1,7 @@
 """``--address``: clusters of real Ray processes on loopback."""
 
 import json
-import os
 import secrets
-import signal
 import socket
 import subprocess
 import sys
@@ -54,7 +52,7 @@ def head_started_by_hand(**changes: str) -> Iterator[str]:
             raise AssertionError("ray start ended")
         yield f"127.0.0.1:{port}"
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        process.terminate()  # and it ends the processes that it started
         process.communicate(timeout=60)
 
 
