@@ -67,6 +67,10 @@ class ProgressDisplay:
             self._last_line = time.monotonic()
             say(self._console, f"{sum(self._done.values())} of {self._epochs} epochs, {self._ended} trials ended")
 
+    def interrupted(self) -> None:
+        """The user pressed Ctrl-C."""
+        say(self._console, "interrupted: stopping the trials, which takes a few seconds ...")
+
     def ended(self, trial: TrialStatus, metrics: Mapping[str, Any]) -> None:
         """A trial completed, was stopped or failed."""
         self._running.discard(trial.trial_id)

@@ -49,8 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except session.InputError as error:
         print(error, file=sys.stderr)
         return BAD_INPUT
-    except KeyboardInterrupt:
-        print("interrupted before anything was started", file=sys.stderr)
+    except KeyboardInterrupt:  # while Ray starts, or a second time while it stops
+        started = session.ResultsDirectory(request.results).study.exists()
+        print(session.how_to_go_on(request) if started else "interrupted before anything was started")
         return INTERRUPTED
 
 

@@ -51,6 +51,12 @@ def run(request: Request, console: Console) -> int:
         return _finish(request, results, statuses, console)
 
 
+def how_to_go_on(request: Request) -> str:
+    """The last words of an interrupted session: the command that resumes it."""
+    resume = request.command if request.resume else f"{request.command} --resume"
+    return f"interrupted; what was trained is kept. To go on: {resume}"
+
+
 def _train(request: Request, results: ResultsDirectory, data: ImageData, statuses: Statuses, console: Console) -> None:
     """Check the cluster, write down what is about to happen, and run what remains; changes ``statuses``."""
     study = request.study
@@ -98,8 +104,7 @@ def _finish(request: Request, results: ResultsDirectory, statuses: Statuses, con
         where = f"trials.parquet and below trials/{status.directory}"
         say(console, f"trial {status.trial_id} failed; its error is in {where}")
     if _outcome(statuses) == "interrupted":
-        resume = request.command if request.resume else f"{request.command} --resume"
-        say(console, f"interrupted; what was trained is kept. To go on: {resume}")
+        say(console, how_to_go_on(request))
         return INTERRUPTED
     if failed:
         say(console, f"{len(failed)} of {len(statuses)} trials failed; --resume tries them again")

@@ -1,7 +1,9 @@
 """Follows Ray Tune's trials: the table of their statuses, and whoever wants to hear of progress."""
 
+import signal
 import time
 from collections.abc import Mapping
+from types import FrameType
 from typing import Any, Protocol
 
 from ray import tune
@@ -21,6 +23,9 @@ class Listener(Protocol):
 
     def epoch(self, trial: TrialStatus, metrics: Mapping[str, Any]) -> None:
         """A trial finished an epoch."""
+
+    def interrupted(self) -> None:
+        """The user pressed Ctrl-C."""
 
     def ended(self, trial: TrialStatus, metrics: Mapping[str, Any]) -> None:
         """A trial completed, was stopped or failed."""
@@ -42,6 +47,20 @@ class StatusCallback(tune.Callback):
     def __getstate__(self) -> dict[str, Any]:
         """Ray pickles callbacks into its own state, which this project does not restore from."""
         return {}
+
+    def setup(
+        self, stop: Any = None, num_samples: int | None = None, total_num_samples: int | None = None, **info: Any
+    ) -> None:
+        """Acknowledge Ctrl-C at once: Ray Tune takes seconds to stop its trials, and says nothing meanwhile."""
+        tune_handler = signal.getsignal(signal.SIGINT)
+        if not callable(tune_handler):
+            return
+
+        def acknowledge(number: int, frame: FrameType | None) -> None:
+            self._listener.interrupted()
+            tune_handler(number, frame)  # which puts back the handler that was there before Ray Tune's
+
+        signal.signal(signal.SIGINT, acknowledge)
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Ray gave the trial its resources."""

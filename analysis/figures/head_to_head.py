@@ -65,7 +65,8 @@ def info(findings: Findings) -> Info:
 def draw(info: Info) -> Figure:
     """Draw a row a pair: the curves left, the difference right."""
     figure, axes = style.grid(len(info.labels), 2, 3.2, 2.5, sharex="row")
-    looks = style.looks(None, [0, 1])
+    # Not the first two colours: in the other figures those stand for the levels of an axis.
+    looks = dict(enumerate(list(style.looks(None, range(4)).values())[2:]))
     for number, labels in enumerate(info.labels):
         left, right = axes[number]
         means = info.means[info.means["pair"] == number]
@@ -80,7 +81,7 @@ def draw(info: Info) -> Figure:
             for side, label in enumerate(labels)
         ]
         left.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.05, 1.0))
-        right.set_title("first minus second")
+        right.set_title("first minus second condition")
     handles = [
         style.line_handle("test"),
         style.line_handle("train", ls="--"),

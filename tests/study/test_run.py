@@ -42,13 +42,10 @@ def numbers(row: dict[str, Any] | EpochRecord) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def undisturbed() -> list[EpochRecord]:
-    """What LONG gives without Ray, without a process that is killed: the loop itself, on one thread as a trial has."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    """What LONG gives without Ray, without a process that is killed: the loop itself."""
+    assert torch.get_num_threads() == 1  # as a trial has: the last bit depends on it
     configuration = Configuration(block="residual", num_blocks=6, batch_norm=False, lr=0.05, epochs=12)
-    records = list(train(configuration, load_digits(), [0, 1]))
-    torch.set_num_threads(threads)
-    return records
+    return list(train(configuration, load_digits(), [0, 1]))
 
 
 @pytest.fixture(scope="module")
@@ -242,22 +239,41 @@ def press_ctrl_c(process: subprocess.Popen[str]) -> None:
     os.killpg(process.pid, signal.SIGINT)
 
 
+def press_ctrl_c_twice(process: subprocess.Popen[str]) -> None:
+    """A user who does not want to wait."""
+    press_ctrl_c(process)
+    time.sleep(1)
+    press_ctrl_c(process)
+
+
 @pytest.mark.parametrize("interrupt", [press_ctrl_c, subprocess.Popen.terminate])
 def test_an_interrupted_study_keeps_its_results_and_says_how_to_go_on(tmp_path, monkeypatch, interrupt):
     monkeypatch.chdir(tmp_path)  # the command that is printed depends on where it runs
-    space, results = write_space(tmp_path, LONG.replace("epochs: 8", "epochs: 200")), tmp_path / "results" / "small"
+    space, results = write_space(tmp_path, LONG.replace("epochs: 12", "epochs: 200")), tmp_path / "results" / "small"
     with start(space) as process:
         wait_for_epoch(results, 2, process)
         interrupt(process)
         out, err = process.communicate(timeout=120)
     assert process.returncode == 130, out + err
     assert f"To go on: {command_line(['--space', str(space), '--resume'])}" in out
+    assert "interrupted: stopping the trials" in out
     assert "Traceback" not in out + err
     trials = pd.read_parquet(results / "trials.parquet")
     assert list(trials["status"]) == ["interrupted"]
     assert trials["epochs_done"].tolist() == [len(epoch_lines(results, "0000"))]
     assert len(pd.read_parquet(results / "curves.parquet")) >= 4
     assert json.loads((results / "provenance.json").read_text())["sessions"][-1]["outcome"] == "interrupted"
+
+
+def test_a_second_ctrl_c_still_says_how_to_go_on(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    space, results = write_space(tmp_path, LONG.replace("epochs: 12", "epochs: 200")), tmp_path / "results" / "small"
+    with start(space) as process:
+        wait_for_epoch(results, 2, process)
+        press_ctrl_c_twice(process)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, out + err
+    assert f"To go on: {command_line(['--space', str(space), '--resume'])}" in out
 
 
 def test_a_failed_trial_gives_status_1_and_is_tried_again_by_resume(tmp_path):
