@@ -66,7 +66,7 @@ def draw(info: Info) -> Figure:
     """Draw a row a pair: the curves left, the difference right."""
     figure, axes = style.grid(len(info.labels), 2, 3.2, 2.5, sharex="row")
     # Not the first two colours: in the other figures those stand for the levels of an axis.
-    looks = dict(enumerate(list(style.looks(None, range(4)).values())[2:]))
+    looks: dict[Any, style.Look] = dict(enumerate(list(style.looks(None, range(4)).values())[2:]))
     for number, labels in enumerate(info.labels):
         left, right = axes[number]
         means = info.means[info.means["pair"] == number]
