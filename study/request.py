@@ -8,6 +8,7 @@ from rich.console import Console
 
 from study import provenance
 from study.data import ImageData
+from study.plan import PlannedTrial
 from study.progress import say
 from study.results import ResultsDirectory
 from study.space import Study, load_study
@@ -27,6 +28,7 @@ class Request:
 
     Attributes:
         study: the space file with its overrides.
+        trials: its plan.
         results: the results directory.
         data_dir: where CIFAR-10 and caches are.
         resume: go on with the study that the results directory holds.
@@ -36,6 +38,7 @@ class Request:
     """
 
     study: Study
+    trials: Sequence[PlannedTrial]
     results: Path
     data_dir: Path
     resume: bool

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,9 @@ def put_back_rows(trials: Sequence[PlannedTrial], results: ResultsDirectory) -> 
     for trial in trials:
         record = results.record(trial.trial_id)
         if record.exists() and not _is_complete(epoch_rows(record), trial.configuration.epochs):
-            for file in _checkpoints(trial, results.trials):
-                if (state := _load(file)) is not None:
-                    add_missing(record, state["rows"])
-                    break
+            newest = _newest_readable(trial, results.trials)
+            if newest is not None:
+                add_missing(record, newest[1]["rows"])
 
 
 def statuses_before(study: Study, trials: Sequence[PlannedTrial], results: ResultsDirectory) -> dict[str, TrialStatus]:
@@ -70,9 +69,9 @@ def newest_checkpoints(trials: Sequence[PlannedTrial], folder: Path) -> dict[str
     """
     found = {}
     for trial in trials:
-        readable = next((file for file in _checkpoints(trial, folder) if _load(file) is not None), None)
-        if readable is not None:
-            found[trial.trial_id] = readable
+        newest = _newest_readable(trial, folder)
+        if newest is not None:
+            found[trial.trial_id] = newest[0]
     return found
 
 
@@ -98,10 +97,13 @@ def _check_header(study: Study, trial: PlannedTrial, results: ResultsDirectory) 
         )
 
 
-def _checkpoints(trial: PlannedTrial, folder: Path) -> Iterator[Path]:
-    """State files of a trial, the newest first."""
+def _newest_readable(trial: PlannedTrial, folder: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The newest state file of a trial that is not torn, and its content."""
     # session-<n>/<trial_id>_.../checkpoint_<n>/state.pt: both numbers are padded, so names sort by age.
-    yield from sorted(folder.glob(f"session-*/{trial.trial_id}_*/checkpoint_*/{STATE_FILE}"), reverse=True)
+    for file in sorted(folder.glob(f"session-*/{trial.trial_id}_*/checkpoint_*/{STATE_FILE}"), reverse=True):
+        if (state := _load(file)) is not None:
+            return file, state
+    return None
 
 
 def _load(file: Path) -> dict[str, Any] | None:

@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     request = session.Request(
         study=study,
+        trials=trials,
         results=options.results or Path("results") / study.name,
         data_dir=options.data_dir,
         resume=options.resume,

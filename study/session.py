@@ -14,7 +14,6 @@ from study import provenance
 from study.data import DataError, ImageData, load
 from study.exit_status import DONE, INTERRUPTED, SOME_FAILED
 from study.nodes import describe_nodes
-from study.plan import plan_of
 from study.progress import ProgressDisplay, say
 from study.request import InputError, Request, check_results, check_room, check_same_data
 from study.results import ResultsDirectory, TrialStatus, write_text
@@ -41,13 +40,12 @@ def run(request: Request, console: Console) -> int:
             say(console, f"loading the images ({request.study.data}) ...")
             data = load(request.study.data, request.data_dir, validation=request.study.validation)
             check_same_data(results, data)
-            trials = plan_of(request.study)
-            put_back_rows(trials, results)
-            statuses = statuses_before(request.study, trials, results)
+            put_back_rows(request.trials, results)
+            statuses = statuses_before(request.study, request.trials, results)
         if any(status.status != "completed" for status in statuses.values()):
             _train(request, results, data, statuses, console)
         else:
-            say(console, f"{request.study.name}: 0 of {len(trials)} trials to run, all are completed")
+            say(console, f"{request.study.name}: 0 of {len(statuses)} trials to run, all are completed")
         return _finish(request, results, statuses, console)
 
 
@@ -72,7 +70,7 @@ def _train(request: Request, results: ResultsDirectory, data: ImageData, statuse
         provenance.begin_session(results.provenance, data, study.precision, request.command, facts)
         try:
             results.write_trials(statuses.values())
-            remaining = [trial for trial in plan_of(study) if statuses[trial.trial_id].status != "completed"]
+            remaining = [trial for trial in request.trials if statuses[trial.trial_id].status != "completed"]
             say(
                 console,
                 f"{study.name} on {data.name}: {len(remaining)} of {len(statuses)} trials to run, "

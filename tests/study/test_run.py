@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -246,16 +248,24 @@ def press_ctrl_c_twice(process: subprocess.Popen[str]) -> None:
     press_ctrl_c(process)
 
 
-@pytest.mark.parametrize("interrupt", [press_ctrl_c, subprocess.Popen.terminate])
-def test_an_interrupted_study_keeps_its_results_and_says_how_to_go_on(tmp_path, monkeypatch, interrupt):
-    monkeypatch.chdir(tmp_path)  # the command that is printed depends on where it runs
-    space, results = write_space(tmp_path, LONG.replace("epochs: 12", "epochs: 200")), tmp_path / "results" / "small"
+def interrupt_in_the_middle(folder: Path, interrupt: Callable[[subprocess.Popen[str]], None]) -> tuple[str, str]:
+    """What a study prints that is interrupted after two epochs and ends as it should; ``folder`` is where we are."""
+    space = write_space(folder, LONG.replace("epochs: 12", "epochs: 200"))
     with start(space) as process:
-        wait_for_epoch(results, 2, process)
+        wait_for_epoch(folder / "results" / "small", 2, process)
         interrupt(process)
         out, err = process.communicate(timeout=120)
     assert process.returncode == 130, out + err
+    # The command that is printed depends on where it runs.
     assert f"To go on: {command_line(['--space', str(space), '--resume'])}" in out
+    return out, err
+
+
+@pytest.mark.parametrize("interrupt", [press_ctrl_c, subprocess.Popen.terminate])
+def test_an_interrupted_study_keeps_its_results_and_says_how_to_go_on(tmp_path, monkeypatch, interrupt):
+    monkeypatch.chdir(tmp_path)
+    out, err = interrupt_in_the_middle(tmp_path, interrupt)
+    results = tmp_path / "results" / "small"
     assert "interrupted: stopping the trials" in out
     assert "Traceback" not in out + err
     trials = pd.read_parquet(results / "trials.parquet")
@@ -267,13 +277,7 @@ def test_an_interrupted_study_keeps_its_results_and_says_how_to_go_on(tmp_path, 
 
 def test_a_second_ctrl_c_still_says_how_to_go_on(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    space, results = write_space(tmp_path, LONG.replace("epochs: 12", "epochs: 200")), tmp_path / "results" / "small"
-    with start(space) as process:
-        wait_for_epoch(results, 2, process)
-        press_ctrl_c_twice(process)
-        out, err = process.communicate(timeout=120)
-    assert process.returncode == 130, out + err
-    assert f"To go on: {command_line(['--space', str(space), '--resume'])}" in out
+    interrupt_in_the_middle(tmp_path, press_ctrl_c_twice)
 
 
 def test_a_failed_trial_gives_status_1_and_is_tried_again_by_resume(tmp_path):
