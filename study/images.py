@@ -1,5 +1,6 @@
 """A set of images where the trial computes: uint8 in memory, normalised batch by batch."""
 
+import functools
 import warnings
 from collections.abc import Iterator
 
@@ -14,6 +15,10 @@ class Images:
 
     On a CPU the tensors are views of the arrays, which may be read-only (Ray maps the data set into every trial
     without a copy); nothing here writes to them.
+
+    Attributes:
+        pixels: uint8 (N, H, W, 3) on the device.
+        labels: int64 (N,) on the device.
 
     Args:
         images: uint8 (N, H, W, 3).
@@ -30,32 +35,41 @@ class Images:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self._dtype = dtype
-        self._images = _tensor_of(images).to(device)
-        self._labels = _tensor_of(labels).to(device)
+        self.pixels = _tensor_of(images).to(device)
+        self.labels = _tensor_of(labels).to(device)
 
     def __len__(self) -> int:
-        return len(self._labels)
+        return len(self.labels)
 
-    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """The batches of R replicas: indices (R, B) -> images (B, R * 3, H, W), labels (R, B)."""
+    @functools.cached_property
+    def levels(self) -> Tensor:
+        """What each of the 256 values of a pixel is normalised to."""
+        return _normalised(torch.arange(256, dtype=torch.uint8), self._dtype)
+
+    def batch(self, indices: Tensor) -> Tensor:
+        """The batches of R replicas: indices (R, B) -> images (B, R * 3, H, W)."""
         replicas, size = indices.shape
         by_image = indices.t().reshape(-1)
-        _, height, width, channels = self._images.shape
+        _, height, width, channels = self.pixels.shape
         # Gathered as rows of bytes, which index_select copies fastest: (B * R, H * W * 3).
-        pixels = self._images.flatten(1).index_select(0, by_image)
+        pixels = self.pixels.flatten(1).index_select(0, by_image)
         pixels = pixels.view(size, replicas, height, width, channels)
         # Channels last: (B, H, W, R, 3) in memory is (B, R * 3, H, W) with its channels side by side.
         pixels = pixels.permute(0, 2, 3, 1, 4).reshape(size, height, width, replicas * channels)
-        return self._normalise(pixels), self._labels[indices]
+        return self._normalise(pixels)
 
     def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The whole set in order, for all replicas alike: images (B, 3, H, W), labels (B,)."""
-        for pixels, labels in zip(self._images.split(size), self._labels.split(size), strict=True):
+        for pixels, labels in zip(self.pixels.split(size), self.labels.split(size), strict=True):
             yield self._normalise(pixels), labels
 
     def _normalise(self, pixels: Tensor) -> Tensor:
         """uint8 (B, H, W, C) -> floats (B, C, H, W) in channels_last; ``(x / 255 - 0.5) / 0.5``."""
-        return pixels.permute(0, 3, 1, 2).to(self._dtype).mul_(2 / 255).sub_(1)
+        return _normalised(pixels.permute(0, 3, 1, 2), self._dtype)
+
+
+def _normalised(pixels: Tensor, dtype: torch.dtype) -> Tensor:
+    return pixels.to(dtype).mul_(2 / 255).sub_(1)
 
 
 def _tensor_of(array: NDArray[np.uint8] | NDArray[np.int64]) -> Tensor:

@@ -19,6 +19,7 @@ from study.space import Configuration
 
 IMAGE_CHANNELS = 3
 CHANNELS = 8
+FEATURES = 4 * 5 * 5
 HIDDEN = 100
 
 
@@ -170,34 +171,38 @@ class ReplicatedNetwork(nn.Module):
             *(block(generators, batch_norm=configuration.batch_norm) for _ in range(configuration.num_blocks))
         )
         self.conv3 = ReplicatedConv2d(generators, CHANNELS, 4, 3, stride=2)
-        self.fc1 = ReplicatedLinear(generators, 4 * 5 * 5, HIDDEN, bias=True)
+        self.fc1 = ReplicatedLinear(generators, FEATURES, HIDDEN, bias=True)
         self.fc2 = ReplicatedLinear(generators, HIDDEN, num_classes, bias=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (R, B, classes) of (B, R * 3, 32, 32), or of (B, 3, 32, 32) shown to every replica."""
-        x = self.blocks(self._stem(images))
-        x = self.conv3(x)
-        x = x.reshape(len(x), self.replicas, -1).transpose(0, 1)
-        return self.fc2(F.relu(self.fc1(x)))
+        kernel, bias = self.composed_stem()
+        groups = images.shape[1] // IMAGE_CHANNELS  # 1 when every replica is shown the same images
+        x = F.conv2d(images, kernel.flatten(0, 1), bias.flatten(), stride=2, groups=groups)
+        x = self.conv3(self.blocks(x))
+        return self.head(x.reshape(len(x), self.replicas, -1).transpose(0, 1))
 
-    def _stem(self, images: Tensor) -> Tensor:
-        """conv1 and conv2 as the one 9x9 convolution of stride 2 that they are.
+    def head(self, features: Tensor) -> Tensor:
+        """Features (R, B, 100) -> logits (R, B, classes): the two linear layers."""
+        return self.fc2(F.relu(self.fc1(features)))
+
+    def composed_stem(self) -> tuple[Tensor, Tensor]:
+        """conv1 and conv2 as the one 9x9 convolution of stride 2 that they are: (R, 8, 3, 9, 9) and bias (R, 8).
 
         Nothing stands between the two, so their composition is a convolution whose kernel is the full
         convolution of theirs. One pass over 12 x 12 outputs is cheaper than one over 28 x 28 and one over
         12 x 12; the gradients reach both weights through the composition.
         """
         replicas = self.replicas
-        # (8, R * 8, 5, 5) by groups with (R * 8, 3, 5, 5) -> (8, R * 3, 9, 9) -> (R * 8, 3, 9, 9)
+        # (8, R * 8, 5, 5) by groups with (R * 8, 3, 5, 5) -> (8, R * 3, 9, 9) -> (R, 8, 3, 9, 9)
         kernel = F.conv_transpose2d(
             self.conv2.weight.transpose(0, 1).flatten(1, 2),
             self.conv1.weight.flatten(0, 1),
             groups=replicas,
         )
-        kernel = kernel.unflatten(1, (replicas, IMAGE_CHANNELS)).transpose(0, 1).flatten(0, 1)
+        kernel = kernel.unflatten(1, (replicas, IMAGE_CHANNELS)).transpose(0, 1)
         bias = self.conv2.bias + torch.einsum("roikl,ri->ro", self.conv2.weight, self.conv1.bias)
-        groups = images.shape[1] // IMAGE_CHANNELS  # 1 when every replica is shown the same images
-        return F.conv2d(images, kernel, bias.flatten(), stride=2, groups=groups)
+        return kernel, bias
 
 
 def _default_init(shape: tuple[int, ...], generator: torch.Generator, *, bias: bool = True) -> tuple[Tensor, Tensor]:

@@ -122,7 +122,7 @@ class ReplicaTrainable(tune.Trainable):
             "train_loss": finite_or_none(record.train_loss),
             "finished": now(),
             "host": socket.gethostname(),
-            "device": describe_device(self._device),
+            "device": describe_device(self._device, self._training.computation.name),
             "pid": os.getpid(),
         }
         return {key: list(value) if isinstance(value, tuple) else value for key, value in row.items()}
@@ -157,9 +157,9 @@ def assigned_device() -> str:
     return "cuda:0"  # Ray sets CUDA_VISIBLE_DEVICES, so the first visible one is the trial's own
 
 
-def describe_device(device: str) -> str:
-    """The device as the records name it: ``cpu``, or the GPU with Ray's number and the model."""
+def describe_device(device: str, computation: str) -> str:
+    """The device as the records name it: ``cpu (kernels)``, or the GPU with Ray's number and the model."""
     if device == "cpu":
-        return device
+        return f"cpu ({computation})"
     gpus = ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
     return f"cuda:{','.join(gpus)} ({torch.cuda.get_device_name(0)})"

@@ -16,15 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from study.computation import BATCH_SIZE, computation_for
 from study.data import ImageData
 from study.images import Images
 from study.model import ReplicatedNetwork
-from study.precision import autocast, dtype_of, set_precision
+from study.precision import dtype_of, set_precision
 from study.space import Configuration
-
-BATCH_SIZE = 128
-# Large enough to drown the cost of a call, small enough that the activations of all replicas stay in a core's cache.
-ACCURACY_BATCH_SIZE = 250
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +113,9 @@ class Training:
         self.network = network.to(self.device, dtype)
         self._dtype = dtype
         self._parameters = list(self.network.parameters())
+        self._values = _as_one(self._parameters)
         self._rates = _rates_for(self._parameters, rates)
+        self.computation = computation_for(self.network, configuration, precision)
         self._orders = [_order_generator(seed) for seed in seeds]
         self._train = Images(data.train_images, data.train_labels, self.device, dtype)
         self._test = Images(data.test_images, data.test_labels, self.device, dtype)
@@ -186,7 +185,6 @@ class Training:
         order = order.to(self.device)
         # Summed in float64 on the device and read once: no synchronisation within an epoch.
         total = torch.zeros(len(self._orders), dtype=torch.float64, device=self.device)
-        self.network.train()
         for batch in order.split(BATCH_SIZE, dim=1):
             total += self._step(batch) * batch.shape[1]
             self.iterations += 1
@@ -194,26 +192,22 @@ class Training:
 
     def _step(self, batch: Tensor) -> Tensor:
         """One SGD step of every replica on its own batch (indices, (R, B)); the losses (R,)."""
-        images, labels = self._train.batch(batch)
-        with autocast(self.precision, self.device):
-            logits = self.network(images)
+        labels = self._train.labels[batch]
+        logits = self.computation.logits(self._train, batch)
         losses = F.cross_entropy(logits.to(self._dtype).flatten(0, 1), labels.flatten(), reduction="none")
         losses = losses.view_as(labels).mean(dim=1)
         # The sum, not the mean: each replica's gradient is then that of its own loss.
         gradients = torch.autograd.grad(losses.sum(), self._parameters)
         with torch.no_grad():
-            for parameter, gradient, rate in zip(self._parameters, gradients, self._rates, strict=True):
-                parameter.addcmul_(gradient, rate, value=-1)
+            gradient = torch.cat([each.flatten() for each in gradients])
+            self._values.addcmul_(gradient, self._rates, value=-1)
         return losses.detach()
 
     @torch.inference_mode()
     def _accuracy(self, images: Images) -> tuple[float, ...]:
         """Percent of a whole set that each replica classifies correctly, in eval mode."""
-        self.network.eval()
         correct = torch.zeros(len(self._orders), dtype=torch.int64, device=self.device)
-        for batch, labels in images.batches(ACCURACY_BATCH_SIZE):
-            with autocast(self.precision, self.device):
-                logits = self.network(batch)
+        for logits, labels in self.computation.evaluate(images):
             correct += (logits.argmax(dim=2) == labels).sum(dim=1)
         return tuple(100 * c / len(images) for c in correct.tolist())
 
@@ -227,6 +221,15 @@ def _order_generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(derived) >> 1)
 
 
-def _rates_for(parameters: Sequence[Tensor], rates: Sequence[float]) -> list[Tensor]:
-    """The replicas' learning rates, shaped (R, 1, ...) to multiply each parameter's gradient."""
-    return [torch.tensor(rates, dtype=p.dtype, device=p.device).view(-1, *[1] * (p.dim() - 1)) for p in parameters]
+def _as_one(parameters: Sequence[Tensor]) -> Tensor:
+    """Move the parameters into one tensor, of which they become views: one operation then updates them all."""
+    values = torch.cat([parameter.detach().flatten() for parameter in parameters])
+    for parameter, view in zip(parameters, values.split([p.numel() for p in parameters]), strict=True):
+        parameter.data = view.view_as(parameter)
+    return values
+
+
+def _rates_for(parameters: Sequence[Tensor], rates: Sequence[float]) -> Tensor:
+    """The learning rate of each number in ``_as_one(parameters)``, that of its replica; parameters are (R, ...)."""
+    each = torch.tensor(rates, dtype=parameters[0].dtype, device=parameters[0].device)
+    return torch.cat([each.repeat_interleave(p.numel() // len(rates)) for p in parameters])

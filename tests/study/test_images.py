@@ -18,14 +18,13 @@ def expected(pixels: np.ndarray) -> torch.Tensor:
 
 
 def test_each_replica_gets_its_own_images_in_its_own_channels():
-    pixels, labels, images = make()
+    pixels, _, images = make()
     indices = torch.tensor([[0, 3], [4, 3], [2, 1]])
-    batch, targets = images.batch(indices)
+    batch = images.batch(indices)
     assert batch.shape == (2, 9, 4, 6)
     assert batch.is_contiguous(memory_format=torch.channels_last)
     for replica, chosen in enumerate(indices.tolist()):
         torch.testing.assert_close(batch[:, 3 * replica : 3 * replica + 3], expected(pixels[chosen]))
-        assert targets[replica].tolist() == labels[chosen].tolist()
 
 
 def test_batches_go_through_the_whole_set_in_order():
@@ -40,3 +39,9 @@ def test_the_whole_range_of_pixels_is_normalised_to_minus_one_to_one():
     pixels = np.array([[[[0, 255, 127]]]], dtype=np.uint8)
     ((batch, _),) = Images(pixels, np.zeros(1, dtype=np.int64), CPU).batches(1)
     torch.testing.assert_close(batch.flatten(), torch.tensor([-1.0, 1.0, -1 / 255]))
+
+
+def test_the_levels_are_what_the_batches_hold():
+    pixels, _, images = make()
+    looked_up = images.levels[torch.from_numpy(pixels).long()].permute(0, 3, 1, 2)
+    assert torch.equal(looked_up, torch.cat([batch for batch, _ in images.batches(2)]))

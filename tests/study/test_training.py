@@ -224,7 +224,7 @@ def test_read_only_arrays_are_trained_on_without_a_copy_or_a_warning():
         if isinstance(array, np.ndarray):
             array.setflags(write=False)
     training = Training(configuration(epochs=1), data, [0])
-    assert training._train._images.data_ptr() == data.train_images.ctypes.data
+    assert training._train.pixels.data_ptr() == data.train_images.ctypes.data
     finish(training)
 
 

@@ -1,0 +1,105 @@
+"""How the replicas of a trial are computed: by this project's kernels where they can be had, else by PyTorch.
+
+Both give the same logits within rounding; the training loop does not know which it has.
+"""
+
+import functools
+import logging
+from collections.abc import Iterator
+from typing import Protocol
+
+from torch import Tensor
+
+from study.images import Images
+from study.kernels.build import KernelsUnavailableError
+from study.kernels.trunk import KernelTrunk
+from study.model import ReplicatedNetwork
+from study.precision import autocast
+from study.space import Configuration
+
+BATCH_SIZE = 128
+
+_logger = logging.getLogger(__name__)
+
+
+class Computation(Protocol):
+    """The forward passes of R replicas."""
+
+    name: str
+
+    def logits(self, images: Images, batch: Tensor) -> Tensor:
+        """(R, B, classes) of the images with the indices (R, B), in training mode; differentiable."""
+        ...
+
+    def evaluate(self, images: Images) -> Iterator[tuple[Tensor, Tensor]]:
+        """The whole set, piece by piece, in eval mode: logits (R, B, classes) and labels (B,)."""
+        ...
+
+
+class KernelComputation:
+    """The trunk by the kernels of study.kernels, the two linear layers by PyTorch; on a CPU.
+
+    Raises:
+        KernelsUnavailableError: see ``study.kernels.build.library``.
+    """
+
+    name = "kernels"
+    _PIECE = 2000
+
+    def __init__(self, network: ReplicatedNetwork, configuration: Configuration) -> None:
+        self._network = network
+        self._trunk = KernelTrunk(network, configuration, BATCH_SIZE)
+
+    def logits(self, images: Images, batch: Tensor) -> Tensor:
+        """See Computation."""
+        return self._network.head(self._trunk.features(images, batch))
+
+    def evaluate(self, images: Images) -> Iterator[tuple[Tensor, Tensor]]:
+        """See Computation."""
+        for first in range(0, len(images), self._PIECE):
+            last = min(first + self._PIECE, len(images))
+            yield self._network.head(self._trunk.infer(images, first, last)), images.labels[first:last]
+
+
+class TorchComputation:
+    """Everything by PyTorch, the replicas as grouped convolutions; on any device, in any precision."""
+
+    name = "PyTorch"
+    # On a CPU large enough to drown the cost of a call, small enough that the activations of all replicas stay in a
+    # core's cache; on a GPU large, as each batch costs a launch of every kernel.
+    _PIECE_ON_CPU, _PIECE = 250, 2000
+
+    def __init__(self, network: ReplicatedNetwork, precision: str) -> None:
+        self._network = network
+        self._precision = precision
+        self._device = network.conv1.weight.device
+
+    def logits(self, images: Images, batch: Tensor) -> Tensor:
+        """See Computation."""
+        self._network.train()
+        pixels = images.batch(batch)
+        with autocast(self._precision, self._device):
+            return self._network(pixels)
+
+    def evaluate(self, images: Images) -> Iterator[tuple[Tensor, Tensor]]:
+        """See Computation."""
+        self._network.eval()
+        for pixels, labels in images.batches(self._PIECE_ON_CPU if self._device.type == "cpu" else self._PIECE):
+            with autocast(self._precision, self._device):
+                logits = self._network(pixels)
+            yield logits, labels
+
+
+def computation_for(network: ReplicatedNetwork, configuration: Configuration, precision: str) -> Computation:
+    """The fastest way to compute a network where it lies: kernels on a CPU in float32 (and float64), else PyTorch."""
+    if network.conv1.weight.device.type == "cpu" and precision in ("float32", "float64"):
+        try:
+            return KernelComputation(network, configuration)
+        except KernelsUnavailableError as error:
+            _say_once(f"training with PyTorch alone, several times slower than with the kernels: {error}")
+    return TorchComputation(network, precision)
+
+
+@functools.cache
+def _say_once(message: str) -> None:
+    _logger.warning(message)

@@ -1,0 +1,1 @@
+"""Kernels of this project's own for the network on a CPU: C++, built on first use, with PyTorch as reference."""

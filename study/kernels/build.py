@@ -1,0 +1,155 @@
+"""Compile the kernels for this machine's processor, once, and load them.
+
+A compiler is looked for as CXX, c++, g++ and clang++. The library is kept in the user's cache folder
+(``XDG_CACHE_HOME``, by default ~/.cache), under a name that holds everything it depends on: the source, the compiler,
+its options and the processor, since a home folder may be shared by machines of several kinds.
+"""
+
+import contextlib
+import ctypes
+import functools
+import hashlib
+import logging
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import filelock
+
+SOURCE = Path(__file__).with_name("trunk.cpp")
+# "off" keeps to PyTorch: to compare the two, or should a kernel ever be suspected.
+SWITCH = "RESIDUAL_STUDY_KERNELS"
+OPTIONS = ("-std=c++17", "-O3", "-fno-math-errno", "-ffp-contract=fast", "-fPIC", "-shared")
+
+_logger = logging.getLogger(__name__)
+
+
+class KernelsUnavailableError(Exception):
+    """The kernels cannot be had on this machine; the message says why."""
+
+
+class Shape(ctypes.Structure):
+    """What the kernels know of a configuration; Shape of trunk.cpp."""
+
+    _fields_ = (("num_blocks", ctypes.c_int32), ("residual", ctypes.c_int32), ("batch_norm", ctypes.c_int32))
+
+
+@functools.cache
+def library() -> ctypes.CDLL:
+    """The kernels as a loaded library, compiled if they have not been on this machine.
+
+    Raises:
+        KernelsUnavailableError: they are switched off, there is no compiler, or it fails.
+    """
+    if os.environ.get(SWITCH, "").lower() in ("off", "0"):
+        raise KernelsUnavailableError(f"{SWITCH} is set to {os.environ[SWITCH]}")
+    file = compiled(compiler())
+    try:
+        return declared(ctypes.CDLL(str(file)))
+    except OSError as error:
+        raise KernelsUnavailableError(f"{file} cannot be loaded: {error}") from error
+
+
+def compiler() -> list[str]:
+    """The command of a C++ compiler.
+
+    Raises:
+        KernelsUnavailableError: there is none.
+    """
+    if named := shlex.split(os.environ.get("CXX", "")):
+        return named
+    for name in ("c++", "g++", "clang++"):
+        if shutil.which(name):
+            return [name]
+    raise KernelsUnavailableError("no C++ compiler found (looked for $CXX, c++, g++, clang++)")
+
+
+def compiled(command: Sequence[str], extra: Sequence[str] = ()) -> Path:
+    """The compiled library, from the cache or made now: in another file first, so that nobody loads half of one.
+
+    Args:
+        command: of the compiler.
+        extra: options beside the usual ones.
+
+    Raises:
+        KernelsUnavailableError: the compiler fails, or the cache folder cannot be written.
+    """
+    options = [*OPTIONS, _for_this_processor(), *extra]
+    try:
+        version = _run([*command, "--version"])
+        folder = cache_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"trunk-{_fingerprint(version, *command, *options)}.so"
+        if file.exists():
+            return file
+        with filelock.FileLock(file.with_suffix(".lock")):
+            if file.exists():
+                return file
+            _logger.info("compiling the CPU kernels for this machine, once (about 10 s) ...")
+            with tempfile.TemporaryDirectory(dir=folder) as scratch:
+                made = Path(scratch, file.name)
+                _run([*command, *options, str(SOURCE), "-o", str(made)])
+                made.replace(file)
+        return file
+    except OSError as error:
+        raise KernelsUnavailableError(f"the kernels cannot be compiled: {error}") from error
+
+
+def cache_folder() -> Path:
+    """Where compiled libraries are kept."""
+    with contextlib.suppress(RuntimeError):  # a user without a home
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "residual-study"
+    return Path(tempfile.gettempdir(), f"residual-study-{os.getuid()}")
+
+
+def declared(loaded: ctypes.CDLL) -> ctypes.CDLL:
+    """The library with the types of its functions; see ENTRY_POINTS of trunk.cpp."""
+    pointer, integer, long = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64
+    shape = ctypes.POINTER(Shape)
+    for real in ("float", "double"):
+        for name, result, arguments in (
+            ("workspace_size", long, [shape, integer]),
+            ("scratch_size", long, [shape]),
+            (
+                "forward",
+                None,
+                [shape, pointer, pointer, integer, pointer, pointer, pointer, integer, integer, pointer, pointer],
+            ),
+            ("backward", None, [shape, pointer, pointer, integer, integer, integer, pointer, pointer]),
+            ("infer", None, [shape, pointer, pointer, integer, pointer, long, long, pointer, pointer, pointer]),
+        ):
+            function = getattr(loaded, f"{name}_{real}")
+            function.restype, function.argtypes = result, arguments
+    return loaded
+
+
+def _for_this_processor() -> str:
+    return "-mcpu=native" if platform.machine() in ("arm64", "aarch64") else "-march=native"
+
+
+def _fingerprint(*parts: str) -> str:
+    content = "\0".join([*parts, SOURCE.read_text(encoding="utf-8"), _processor()])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def _processor() -> str:
+    """What tells processors apart that need another build: their instruction sets."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith(("flags", "Features")):
+                return line
+    return f"{sys.platform} {platform.machine()} {platform.processor()}"
+
+
+def _run(command: Sequence[str]) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except subprocess.CalledProcessError as error:
+        lines = [line for line in error.stderr.splitlines() if line.strip()] or [f"exit status {error.returncode}"]
+        raise KernelsUnavailableError(f"{shlex.join(command)} failed: {lines[0]}") from error
