@@ -57,12 +57,19 @@ constexpr double EPSILON = 1e-5, MOMENTUM = 0.1;  // PyTorch's defaults of batch
 
 // A tile's accumulators fill the registers and leave some for a few pixels and a weight.
 constexpr bool MANY = REGISTERS == 32;
-constexpr int TILE_PIXELS = 6, TILE_OUT = MANY ? 4 : 2, TAPS = 3;
+constexpr int TILE_PIXELS = MANY ? 6 : 2, TILE_OUT = 4, TAPS = 3;
 constexpr int GRADIENT_OUT = MANY ? 8 : 4;
 
 // relu and its mask hand a NaN on, as PyTorch's do.
 template <class V> inline V relu(V v) { return v < 0 ? V{} : v; }
 template <class V> inline V where_positive(V mask, V v) { return mask <= 0 ? V{} : v; }
+
+// Not V{} + value: adding zero is not nothing (-0 + 0 is +0), so a compiler must really add.
+template <class T> inline Vector<T> broadcast(T value) {
+    Vector<T> v;
+    for (int i = 0; i < LANES<T>; ++i) v[i] = value;
+    return v;
+}
 
 template <class T> inline T sum_lanes(Vector<T> v, int lanes = LANES<T>) {
     T sum = 0;
@@ -89,7 +96,7 @@ struct Convolution {
                 for (int x0 = 0; x0 < SIDE_OUT; x0 += P) {
                     V tile[P][O];
                     for (int p = 0; p < P; ++p)
-                        for (int o = 0; o < O; ++o) tile[p][o] = bias ? V{} + bias[o0 + o] : V{};
+                        for (int o = 0; o < O; ++o) tile[p][o] = bias ? broadcast<T>(bias[o0 + o]) : V{};
                     const V* row = in + (STRIDE * y - PAD + first) * ROW_IN + OFFSET_IN - PAD + STRIDE * x0;
                     const T* weights = packed + (o0 * C_IN * K + first * C_IN * O) * K;
                     for (int channels = (last - first) * C_IN; channels; --channels) {
@@ -122,11 +129,18 @@ struct Convolution {
                         for (int y = first; y < last; ++y) {
                             const V* row = in + (STRIDE * y + ky - PAD) * ROW_IN + c * WIDTH_IN + OFFSET_IN - PAD + k0;
                             const V* from = slope + y * ROW_OUT + o0 * WIDTH_OUT + OFFSET_OUT;
+                            V taps[TAPS];
+                            for (int k = STRIDE; k < TAPS; ++k) taps[k] = row[k - STRIDE];
+                            // Pixels that two steps share stay in registers; unrolled, that moves nothing.
+#pragma GCC unroll 3
                             for (int x = 0; x < SIDE_OUT; ++x) {
-                                V taps[TAPS];
-                                for (int k = 0; k < TAPS; ++k) taps[k] = row[STRIDE * x + k];
+#pragma GCC unroll 3
+                                for (int k = 0; k < TAPS; ++k)
+                                    taps[k] = k + STRIDE < TAPS ? taps[k + STRIDE] : row[STRIDE * x + k];
+#pragma GCC unroll 8
                                 for (int o = 0; o < G; ++o) {
                                     const V s = from[o * WIDTH_OUT + x];
+#pragma GCC unroll 3
                                     for (int k = 0; k < TAPS; ++k) sums[k][o] += taps[k] * s;
                                 }
                             }
@@ -180,7 +194,7 @@ struct Convolution {
         for (int kx = 0; kx < K; ++kx)
 #pragma GCC unroll 8
             for (int o = 0; o < O; ++o) {
-                const V weight = V{} + weights[kx * O + o];
+                const T weight = weights[kx * O + o];
 #pragma GCC unroll 8
                 for (int p = 0; p < P; ++p) tile[p][o] += row[STRIDE * p + kx] * weight;
             }
