@@ -151,5 +151,6 @@ def _run(command: Sequence[str]) -> str:
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
     except subprocess.CalledProcessError as error:
-        lines = [line for line in error.stderr.splitlines() if line.strip()] or [f"exit status {error.returncode}"]
-        raise KernelsUnavailableError(f"{shlex.join(command)} failed: {lines[0]}") from error
+        lines = error.stderr.splitlines()
+        reason = next((line for line in lines if "error" in line), f"exit status {error.returncode}")
+        raise KernelsUnavailableError(f"{shlex.join(command)} failed: {reason.strip()}") from error

@@ -26,17 +26,21 @@
 namespace {
 
 #if defined(__AVX512F__)
-constexpr int VECTOR_BYTES = 64;
-constexpr int REGISTERS = 32;
+#define WIDEST 64
 #elif defined(__AVX__)
-constexpr int VECTOR_BYTES = 32;
-constexpr int REGISTERS = 16;
-#elif defined(__aarch64__)
-constexpr int VECTOR_BYTES = 16;
-constexpr int REGISTERS = 32;
+#define WIDEST 32
 #else
-constexpr int VECTOR_BYTES = 16;
-constexpr int REGISTERS = 16;
+#define WIDEST 16
+#endif
+#ifndef VECTOR_BYTES  // tests set it: any width computes the same anywhere
+#define VECTOR_BYTES WIDEST
+#endif
+#ifndef REGISTERS
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define REGISTERS 32
+#else
+#define REGISTERS 16
+#endif
 #endif
 
 typedef float FloatVector __attribute__((vector_size(VECTOR_BYTES)));
@@ -51,8 +55,9 @@ constexpr int IMAGE = 32, COLOURS = 3;
 constexpr int SIDE = 12, CHANNELS = 8, PADDED = SIDE + 2, ROW = CHANNELS * PADDED, ACTIVATION = SIDE * ROW;
 constexpr int OUT_SIDE = 5, OUT_CHANNELS = 4, FEATURES = OUT_SIDE * OUT_SIDE * OUT_CHANNELS;
 constexpr int PIXELS_OF_IMAGE = IMAGE * IMAGE * COLOURS;
-constexpr int BLOCK_WEIGHTS = CHANNELS * CHANNELS * 9, STEM_WEIGHTS = CHANNELS * COLOURS * 81;
+constexpr int BLOCK_WEIGHTS = CHANNELS * CHANNELS * 9, LIFTED_WEIGHTS = CHANNELS * CHANNELS * 3 * 6, STEM_WEIGHTS = CHANNELS * COLOURS * 81;
 constexpr int LAST_WEIGHTS = OUT_CHANNELS * CHANNELS * 9;
+constexpr int SUMS = STEM_WEIGHTS > LIFTED_WEIGHTS ? STEM_WEIGHTS : LIFTED_WEIGHTS;
 constexpr double EPSILON = 1e-5, MOMENTUM = 0.1;  // PyTorch's defaults of batch norm
 
 // A tile's accumulators fill the registers and leave some for a few pixels and a weight.
@@ -63,6 +68,20 @@ constexpr int GRADIENT_OUT = MANY ? 8 : 4;
 // relu and its mask hand a NaN on, as PyTorch's do.
 template <class V> inline V relu(V v) { return v < 0 ? V{} : v; }
 template <class V> inline V where_positive(V mask, V v) { return mask <= 0 ? V{} : v; }
+
+// Where a loop is inlined, what stands around it takes registers from it: the hot ones are functions of their own.
+#define HOT __attribute__((noinline))
+
+// Holds a value in a register; a compiler may otherwise read it from memory again for each product, which makes the
+// loads the bottleneck.
+template <class V> inline V in_register(V v) {
+#if VECTOR_BYTES <= WIDEST && defined(__x86_64__)
+    asm("" : "+v"(v));
+#elif VECTOR_BYTES <= WIDEST && defined(__aarch64__)
+    asm("" : "+w"(v));
+#endif
+    return v;
+}
 
 // Not V{} + value: adding zero is not nothing (-0 + 0 is +0), so a compiler must really add.
 template <class T> inline Vector<T> broadcast(T value) {
@@ -89,7 +108,7 @@ struct Convolution {
 
     // out = after(sum of taps + bias + addend); addend may be out itself; mask is read where after is MASK.
     template <After AFTER, bool ADD>
-    static void forward(const V* in, const T* packed, const T* bias, const V* addend, const V* mask, V* out) {
+    HOT static void forward(const V* in, const T* packed, const T* bias, const V* addend, const V* mask, V* out) {
         for (int y = 0; y < SIDE_OUT; ++y) {
             const int first = std::max(0, PAD - STRIDE * y), last = std::min(K, SIDE_IN + PAD - STRIDE * y);
             for (int o0 = 0; o0 < C_OUT; o0 += O)
@@ -118,7 +137,7 @@ struct Convolution {
     }
 
     // Adds the gradients of the weights, [out / G][ky][in][kx][G], and of the bias, each still a vector of lanes.
-    static void gradient(const V* in, const V* slope, V* weights, V* bias) {
+    HOT static void gradient(const V* in, const V* slope, V* weights, V* bias) {
         for (int o0 = 0; o0 < C_OUT; o0 += G)
             for (int ky = 0; ky < K; ++ky) {
                 const int first = PAD > ky ? (PAD - ky + STRIDE - 1) / STRIDE : 0;
@@ -155,24 +174,13 @@ struct Convolution {
                 for (int x = 0; x < SIDE_OUT; ++x) bias[o] += slope[y * ROW_OUT + o * WIDTH_OUT + x + OFFSET_OUT];
     }
 
-    // weights (C_OUT, C_IN, K, K) -> packed, each output channel times its scale
-    static void pack(const T* weights, T* packed, const T* scale = nullptr) {
+    // weights (C_OUT, C_IN, K, K) -> packed
+    static void pack(const T* weights, T* packed) {
         for (int o = 0; o < C_OUT; ++o)
             for (int i = 0; i < C_IN; ++i)
                 for (int ky = 0; ky < K; ++ky)
                     for (int kx = 0; kx < K; ++kx)
                         packed[(((o / O * K + ky) * C_IN + i) * K + kx) * O + o % O] =
-                            weights[((o * C_IN + i) * K + ky) * K + kx] * (scale ? scale[o] : 1);
-    }
-
-    // The weights of the input's gradient: the taps turned by 180 degrees, inputs and outputs exchanged.
-    static void pack_turned(const T* weights, T* packed) {
-        static_assert(C_IN == C_OUT);
-        for (int o = 0; o < C_OUT; ++o)
-            for (int i = 0; i < C_IN; ++i)
-                for (int ky = 0; ky < K; ++ky)
-                    for (int kx = 0; kx < K; ++kx)
-                        packed[(((i / O * K + K - 1 - ky) * C_OUT + o) * K + K - 1 - kx) * O + i % O] =
                             weights[((o * C_IN + i) * K + ky) * K + kx];
     }
 
@@ -204,9 +212,199 @@ struct Convolution {
 template <class T>
 using Stem = Convolution<T, 9, 2, 0, COLOURS, CHANNELS, IMAGE, IMAGE, 0, SIDE, PADDED, 1, TILE_PIXELS, TILE_OUT, GRADIENT_OUT>;
 template <class T>
-using Block = Convolution<T, 3, 1, 1, CHANNELS, CHANNELS, SIDE, PADDED, 1, SIDE, PADDED, 1, TILE_PIXELS, TILE_OUT, GRADIENT_OUT>;
-template <class T>
 using Last = Convolution<T, 3, 2, 0, CHANNELS, OUT_CHANNELS, SIDE, PADDED, 1, OUT_SIDE, OUT_SIDE, 0, OUT_SIDE, 2, OUT_CHANNELS>;
+
+// A block's convolution (3x3, 8 -> 8 channels, padded) by Winograd's minimal filtering F(4, 3) along x: four outputs from
+// six inputs with 6 products instead of 12 (Winograd 1980; Lavin and Gray, "Fast algorithms for convolutional neural
+// networks", CVPR 2016, https://arxiv.org/abs/1509.09308). Along one axis only: the transforms stay cheap and, with the
+// points 0, 1, -1, 2, -2 and infinity, the rounding stays that of a direct sum.
+//   outputs = A (lift(weights) * lift(inputs)), summed over channels and rows before A is applied
+// and the gradient of the weights, its transpose: G^T sum over images and tiles of (A^T slopes) * lift(inputs).
+template <class T> struct Block {
+    using V = Vector<T>;
+    static constexpr int POINTS = 6, TILES = 3, STEP = 4, O = MANY ? 8 : 4, N = GRADIENT_OUT;
+    static constexpr int LINE = CHANNELS * TILES;
+    static constexpr int LIFTED_ROW = POINTS * LINE;  // [point][channel][tile]
+    static constexpr double G[POINTS][3] = {{1. / 4, 0, 0},           {-1. / 6, -1. / 6, -1. / 6}, {-1. / 6, 1. / 6, -1. / 6},
+                                            {1. / 24, 1. / 12, 1. / 6}, {1. / 24, -1. / 12, 1. / 6}, {0, 0, 1}};
+
+    // out = after(convolution + bias + addend); addend may be out itself; mask is read where after is MASK.
+    template <After AFTER, bool ADD>
+    HOT static void forward(const V* in, const T* packed, const T* bias, const V* addend, const V* mask, V* out) {
+        V lifted[3][LIFTED_ROW], products[LIFTED_ROW];  // the rows above, at and below y
+        lift_row(in, 1, lifted[0]);
+        for (int y = 0; y < SIDE; ++y) {
+            if (y + 1 < SIDE) lift_row(in + (y + 1) * ROW, 1, lifted[(y + 1) % 3]);
+            multiply(lifted, y, packed, products);
+            for (int o = 0; o < CHANNELS; ++o)
+                for (int t = 0; t < TILES; ++t) {
+                    V four[STEP];
+                    lower(products + o * TILES + t, four);
+                    for (int i = 0; i < STEP; ++i) {
+                        const int at = y * ROW + o * PADDED + STEP * t + i + 1;
+                        V v = four[i];
+                        if (bias) v += bias[o];
+                        if (ADD) v += addend[at];
+                        if (AFTER == After::RELU) v = relu(v);
+                        if (AFTER == After::MASK) v = where_positive(mask[at], v);
+                        out[at] = v;
+                    }
+                }
+        }
+    }
+
+    // Adds the gradients of the lifted weights, [point][in][out / N][ky][N], and of the bias, each still a vector of lanes.
+    HOT static void gradient(const V* in, const V* slope, V* weights, V* bias) {
+        // [point][y][channel][tile]; the inputs have a row of zeros above and below.
+        V inputs[POINTS][(SIDE + 2) * LINE], slopes[POINTS][SIDE * LINE];
+        for (int j = 0; j < POINTS; ++j)
+            for (int i = 0; i < LINE; ++i) inputs[j][i] = inputs[j][(SIDE + 1) * LINE + i] = V{};
+        for (int y = 0; y < SIDE; ++y) {
+            lift_row(in + y * ROW, SIDE + 2, inputs[0] + (y + 1) * LINE);
+            raise_row(slope + y * ROW, slopes[0] + y * LINE, bias);
+        }
+        for (int j = 0; j < POINTS; ++j)
+            for (int c = 0; c < CHANNELS; ++c)
+                for (int o0 = 0; o0 < CHANNELS; o0 += N, weights += 3 * N)
+                    correlate(inputs[j] + c * TILES, slopes[j] + o0 * TILES, weights);
+    }
+
+    // weights (8 out, 8 in, 3, 3), each output channel times its scale -> lifted, packed [point][out / O][ky][in][O]
+    static void pack(const T* weights, T* packed, const T* scale = nullptr) {
+        lift_weights(packed, [&](int o, int i, int ky, int kx) {
+            return weights[((o * CHANNELS + i) * 3 + ky) * 3 + kx] * (scale ? scale[o] : 1);
+        });
+    }
+
+    // The weights of the input's gradient: the taps turned by 180 degrees, inputs and outputs exchanged.
+    static void pack_turned(const T* weights, T* packed) {
+        lift_weights(packed, [&](int o, int i, int ky, int kx) {
+            return weights[((i * CHANNELS + o) * 3 + 2 - ky) * 3 + 2 - kx];
+        });
+    }
+
+    // The summed lanes of gradient() -> (8 out, 8 in, 3, 3) and (8,)
+    static void unpack(const V* weights, const V* bias, T* weights_out, T* bias_out) {
+        for (int o = 0; o < CHANNELS; ++o) bias_out[o] = sum_lanes<T>(bias[o]);
+        for (int ky = 0; ky < 3; ++ky)
+            for (int i = 0; i < CHANNELS; ++i)
+                for (int o = 0; o < CHANNELS; ++o) {
+                    double sums[3] = {};
+                    for (int j = 0; j < POINTS; ++j) {
+                        const double lifted = sum_lanes<T>(
+                            weights[(((j * CHANNELS + i) * (CHANNELS / N) + o / N) * 3 + ky) * N + o % N]);
+                        for (int kx = 0; kx < 3; ++kx) sums[kx] += G[j][kx] * lifted;
+                    }
+                    for (int kx = 0; kx < 3; ++kx) weights_out[((o * CHANNELS + i) * 3 + ky) * 3 + kx] = T(sums[kx]);
+                }
+    }
+
+  private:
+    // One row, six overlapping pixels a tile -> six points; rows is how many rows lie between the points in to.
+    static void lift_row(const V* row, int rows, V* to) {
+        const int between = rows * LINE;
+        for (int c = 0; c < CHANNELS; ++c)
+            for (int t = 0; t < TILES; ++t) {
+                const V* d = row + c * PADDED + STEP * t;
+                V* point = to + c * TILES + t;
+                const V even = d[4] - 4 * d[2], odd = d[3] - 4 * d[1], outer = d[4] - d[2], inner = 2 * (d[3] - d[1]);
+                point[0] = 4 * d[0] - 5 * d[2] + d[4];
+                point[1 * between] = even + odd;
+                point[2 * between] = even - odd;
+                point[3 * between] = outer + inner;
+                point[4 * between] = outer - inner;
+                point[5 * between] = 4 * d[1] - 5 * d[3] + d[5];
+            }
+    }
+
+    // Four slopes a tile -> six points, the transpose of lower(); adds the slopes to the bias's gradient on the way.
+    static void raise_row(const V* row, V* to, V* bias) {
+        constexpr int between = SIDE * LINE;
+        for (int c = 0; c < CHANNELS; ++c)
+            for (int t = 0; t < TILES; ++t) {
+                const V* g = row + c * PADDED + STEP * t + 1;
+                V* point = to + c * TILES + t;
+                const V even = g[0] + g[2], odd = g[1] + g[3];
+                const V far_even = g[0] + 4 * g[2], far_odd = 2 * g[1] + 8 * g[3];
+                point[0] = g[0];
+                point[1 * between] = even + odd;
+                point[2 * between] = even - odd;
+                point[3 * between] = far_even + far_odd;
+                point[4 * between] = far_even - far_odd;
+                point[5 * between] = g[3];
+                bias[c] += even + odd;
+            }
+    }
+
+    HOT static void multiply(const V (&lifted)[3][LIFTED_ROW], int y, const T* packed, V* products) {
+        const int first = y == 0, last = 3 - (y == SIDE - 1);
+        for (int j = 0; j < POINTS; ++j)
+            for (int o0 = 0; o0 < CHANNELS; o0 += O) {
+                V tile[TILES][O] = {};
+                for (int ky = first; ky < last; ++ky) {
+                    const V* x = lifted[(y + ky + 2) % 3] + j * LINE;
+                    const T* weights = packed + ((j * (CHANNELS / O) + o0 / O) * 3 + ky) * CHANNELS * O;
+#pragma GCC unroll 2
+                    for (int c = 0; c < CHANNELS; ++c, x += TILES, weights += O) {
+                        V taps[TILES];
+                        for (int t = 0; t < TILES; ++t) taps[t] = in_register(x[t]);
+#pragma GCC unroll 8
+                        for (int o = 0; o < O; ++o) {
+                            const T weight = weights[o];
+#pragma GCC unroll 3
+                            for (int t = 0; t < TILES; ++t) tile[t][o] += taps[t] * weight;
+                        }
+                    }
+                }
+                for (int o = 0; o < O; ++o)
+                    for (int t = 0; t < TILES; ++t) products[(j * CHANNELS + o0 + o) * TILES + t] = tile[t][o];
+            }
+    }
+
+    // Adds to sums[ky][o] the products of each row of one input channel with the slopes of the row that tap ky takes it to.
+    HOT static void correlate(const V* x, const V* slope, V* to) {
+        V sums[3][N] = {};
+        for (int t = 0; t < TILES; ++t) {
+            V above = x[t], at = x[LINE + t];
+#pragma GCC unroll 3
+            for (int y = 0; y < SIDE; ++y) {
+                const V below = x[(y + 2) * LINE + t];
+#pragma GCC unroll 8
+                for (int o = 0; o < N; ++o) {
+                    const V s = slope[y * LINE + o * TILES + t];
+                    sums[0][o] += above * s;
+                    sums[1][o] += at * s;
+                    sums[2][o] += below * s;
+                }
+                above = at;
+                at = below;
+            }
+        }
+        for (int ky = 0; ky < 3; ++ky)
+            for (int o = 0; o < N; ++o) to[ky * N + o] += sums[ky][o];
+    }
+
+    static inline void lower(const V* products, V (&out)[STEP]) {
+        constexpr int between = LINE;
+        const V m1 = products[between], m2 = products[2 * between], m3 = products[3 * between], m4 = products[4 * between];
+        const V even = m1 + m2, odd = m1 - m2, far_even = m3 + m4, far_odd = m3 - m4;
+        out[0] = products[0] + even + far_even;
+        out[1] = odd + 2 * far_odd;
+        out[2] = even + 4 * far_even;
+        out[3] = odd + 8 * far_odd + products[5 * between];
+    }
+
+    template <class F> static void lift_weights(T* packed, F tap) {
+        for (int o = 0; o < CHANNELS; ++o)
+            for (int i = 0; i < CHANNELS; ++i)
+                for (int ky = 0; ky < 3; ++ky)
+                    for (int j = 0; j < POINTS; ++j) {
+                        double sum = 0;
+                        for (int kx = 0; kx < 3; ++kx) sum += G[j][kx] * tap(o, i, ky, kx);
+                        packed[((j * (CHANNELS / O) + o / O) * 3 + ky) * CHANNELS * O + i * O + o % O] = T(sum);
+                    }
+    }
+};
 
 struct Shape {
     int32_t num_blocks, residual, batch_norm;
@@ -335,7 +533,7 @@ template <class T> struct Workspace {
 
     static int groups_of(int images) { return (images + LANES<T> - 1) / LANES<T>; }
 
-    static constexpr int SCRATCH = 2 * ACTIVATION + FEATURES + STEM_WEIGHTS + CHANNELS;
+    static constexpr int SCRATCH = 2 * ACTIVATION + FEATURES + SUMS + CHANNELS;
     int64_t activations() const { return 1 + layers + (shape.batch_norm ? layers : 0) + 2; }
     int64_t size() const {
         const int64_t norms = (int64_t(layers) * 4 * CHANNELS + LANES<T> - 1) / LANES<T>;
@@ -356,7 +554,7 @@ template <class T> struct Workspace {
     V* features() const { return scratch(2); }
     V* sums() const { return features() + FEATURES; }
     T* norm(int layer, int what) const {  // mean, 1 / deviation, scale, shift: (CHANNELS,) each
-        return reinterpret_cast<T*>(sums() + STEM_WEIGHTS + CHANNELS) + (layer * 4 + what) * CHANNELS;
+        return reinterpret_cast<T*>(sums() + SUMS + CHANNELS) + (layer * 4 + what) * CHANNELS;
     }
     int lanes(int g, int batch) const { return std::min(LANES<T>, batch - g * LANES<T>); }
 };
@@ -390,7 +588,7 @@ template <class T> struct Step {
     }
 
     void plain_blocks() const {
-        alignas(64) T packed[BLOCK_WEIGHTS];
+        alignas(64) T packed[LIFTED_WEIGHTS];
         for (int layer = 0; layer < layers(); ++layer) {
             Block<T>::pack(parameters.weight(layer), packed);
             for (int g = 0; g < space.groups; ++g) {
@@ -415,7 +613,7 @@ template <class T> struct Step {
     }
 
     void normed_blocks(T* const* running) const {
-        alignas(64) T packed[BLOCK_WEIGHTS];
+        alignas(64) T packed[LIFTED_WEIGHTS];
         for (int layer = 0; layer < layers(); ++layer) {
             Block<T>::pack(parameters.weight(layer), packed);
             Moments moments;
@@ -467,8 +665,8 @@ template <class T> struct Backward {
     int layers() const { return space.layers; }
     bool residual() const { return space.shape.residual; }
     V* weight_sums() const { return space.sums(); }
-    V* bias_sums() const { return space.sums() + STEM_WEIGHTS; }
-    void clear_sums() const { std::memset(space.sums(), 0, (STEM_WEIGHTS + CHANNELS) * sizeof(V)); }
+    V* bias_sums() const { return space.sums() + SUMS; }
+    void clear_sums() const { std::memset(space.sums(), 0, (SUMS + CHANNELS) * sizeof(V)); }
 
     void last(const T* slopes) const {
         clear_sums();
@@ -506,7 +704,7 @@ template <class T> struct Backward {
   private:
     // The gradients of one layer; turns slope into inner_slope (second layer of a block) or back (first).
     template <bool NORMED> void through(int layer) const {
-        alignas(64) T turned[BLOCK_WEIGHTS];
+        alignas(64) T turned[LIFTED_WEIGHTS];
         Block<T>::pack_turned(parameters.weight(layer), turned);
         const bool second = layer % 2;
         if (NORMED) sum_slopes(layer);
@@ -631,7 +829,7 @@ void infer(const Shape* shape, T* const* parameters, T* const* running, int repl
     T* stem = reinterpret_cast<T*>(out + FEATURES);
     T* last = stem + STEM_WEIGHTS;
     T* packed = last + LAST_WEIGHTS;
-    T* biases = packed + layers * BLOCK_WEIGHTS;
+    T* biases = packed + layers * LIFTED_WEIGHTS;
     Stem<T>::pack(tensors.stem_weight(), stem);
     Last<T>::pack(tensors.last_weight(layers), last);
     for (int layer = 0; layer < layers; ++layer) {
@@ -646,7 +844,7 @@ void infer(const Shape* shape, T* const* parameters, T* const* running, int repl
             scale[c] = T(s);
             biases[layer * CHANNELS + c] = T(tensors.bias(layer)[c] * s + shift);
         }
-        Block<T>::pack(tensors.weight(layer), packed + layer * BLOCK_WEIGHTS, scale);
+        Block<T>::pack(tensors.weight(layer), packed + layer * LIFTED_WEIGHTS, scale);
     }
     for (int64_t done = 0; done < count; done += LANES<T>) {
         const int lanes = int(std::min<int64_t>(LANES<T>, count - done));
@@ -656,7 +854,7 @@ void infer(const Shape* shape, T* const* parameters, T* const* running, int repl
         V *x = buffers[0], *between = buffers[1], *y = buffers[2];
         Stem<T>::template forward<After::NOTHING, false>(image, stem, tensors.stem_bias(), nullptr, nullptr, x);
         for (int layer = 0; layer < layers; layer += 2) {
-            const T *first_weights = packed + layer * BLOCK_WEIGHTS, *second_weights = first_weights + BLOCK_WEIGHTS;
+            const T *first_weights = packed + layer * LIFTED_WEIGHTS, *second_weights = first_weights + LIFTED_WEIGHTS;
             const T *first_bias = biases + layer * CHANNELS, *second_bias = first_bias + CHANNELS;
             Block<T>::template forward<After::RELU, false>(x, first_weights, first_bias, nullptr, nullptr, between);
             if (shape->residual)
@@ -671,7 +869,7 @@ void infer(const Shape* shape, T* const* parameters, T* const* running, int repl
 }
 
 template <class T> int64_t scratch_size(const Shape* shape) {
-    const int64_t weights = STEM_WEIGHTS + LAST_WEIGHTS + 2 * int64_t(shape->num_blocks) * (BLOCK_WEIGHTS + CHANNELS);
+    const int64_t weights = STEM_WEIGHTS + LAST_WEIGHTS + 2 * int64_t(shape->num_blocks) * (LIFTED_WEIGHTS + CHANNELS);
     return (PIXELS_OF_IMAGE + 3 * ACTIVATION + FEATURES) * LANES<T> + weights;
 }
 
