@@ -37,5 +37,6 @@ def dtype_of(precision: str) -> torch.dtype:
 def autocast(precision: str, device: torch.device) -> contextlib.AbstractContextManager[object]:
     """The context in which forward passes run: bfloat16 autocast for bf16, nothing otherwise."""
     if precision == "bf16":
-        return torch.autocast(device.type, dtype=torch.bfloat16)
+        # Each weight is used once a pass, and a CUDA graph must not hold casts made before it: nothing to keep.
+        return torch.autocast(device.type, dtype=torch.bfloat16, cache_enabled=False)
     return contextlib.nullcontext()

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from study.computation import BATCH_SIZE, computation_for
 from study.data import ImageData
+from study.graphs import graphed
 from study.images import Images
 from study.model import ReplicatedNetwork
 from study.precision import dtype_of, set_precision
@@ -85,6 +86,10 @@ class Training:
 
     Args: as for ``train``.
 
+    Attributes:
+        computation: how the replicas are computed.
+        changing: every tensor that a step changes, on the device.
+
     Raises:
         ValueError: no seeds, a seed twice, or not one learning rate for each seed.
     """
@@ -120,6 +125,12 @@ class Training:
         self._train = Images(data.train_images, data.train_labels, self.device, dtype)
         self._test = Images(data.test_images, data.test_labels, self.device, dtype)
         self._validation = Images(data.validation_images, data.validation_labels, self.device, dtype)
+        self._order = torch.empty(len(seeds), len(self._train), dtype=torch.int64, device=self.device)
+        self._places = torch.arange(BATCH_SIZE, device=self.device)
+        self._position = torch.zeros(1, dtype=torch.int64, device=self.device)
+        self._total = torch.zeros(len(seeds), dtype=torch.float64, device=self.device)
+        self.changing = [self._values, *self.network.buffers(), self._position, self._total]
+        self._step = graphed(self._next_step, self.changing, self.device)
         self.epoch = 0
         self.iterations = 0
         self.seconds = 0.0
@@ -181,17 +192,23 @@ class Training:
     def _train_epoch(self) -> tuple[float, ...]:
         """One pass over the training set in each replica's own order; the mean loss of each replica."""
         count = len(self._train)
-        order = torch.stack([torch.randperm(count, generator=order) for order in self._orders])
-        order = order.to(self.device)
-        # Summed in float64 on the device and read once: no synchronisation within an epoch.
-        total = torch.zeros(len(self._orders), dtype=torch.float64, device=self.device)
-        for batch in order.split(BATCH_SIZE, dim=1):
-            total += self._step(batch) * batch.shape[1]
+        for replica, order in enumerate(self._orders):
+            self._order[replica].copy_(torch.randperm(count, generator=order))
+        self._position.zero_()
+        self._total.zero_()
+        for first in range(0, count, BATCH_SIZE):
+            self._step(min(BATCH_SIZE, count - first))
             self.iterations += 1
-        return tuple((total / count).tolist())
+        # Read once: the host waits for the device here and nowhere within an epoch.
+        return tuple((self._total / count).tolist())
 
-    def _step(self, batch: Tensor) -> Tensor:
-        """One SGD step of every replica on its own batch (indices, (R, B)); the losses (R,)."""
+    def _next_step(self, size: int) -> None:
+        """One SGD step of every replica on its own next ``size`` images.
+
+        Where an epoch stands and what it has lost so far are tensors on the device, so that the step asks the host
+        for nothing and a CUDA graph can hold it.
+        """
+        batch = self._order.index_select(1, self._position + self._places[:size])
         labels = self._train.labels[batch]
         logits = self.computation.logits(self._train, batch)
         losses = F.cross_entropy(logits.to(self._dtype).flatten(0, 1), labels.flatten(), reduction="none")
@@ -201,7 +218,8 @@ class Training:
         with torch.no_grad():
             gradient = torch.cat([each.flatten() for each in gradients])
             self._values.addcmul_(gradient, self._rates, value=-1)
-        return losses.detach()
+            self._total += losses * size
+            self._position += size
 
     @torch.inference_mode()
     def _accuracy(self, images: Images) -> tuple[float, ...]:

@@ -40,19 +40,44 @@ class Shape(ctypes.Structure):
     _fields_ = (("num_blocks", ctypes.c_int32), ("residual", ctypes.c_int32), ("batch_norm", ctypes.c_int32))
 
 
-@functools.cache
 def library() -> ctypes.CDLL:
-    """The kernels as a loaded library, compiled if they have not been on this machine.
+    """The kernels as a loaded library, compiled if they have not been on this machine; found or not, once a process.
 
     Raises:
         KernelsUnavailableError: they are switched off, there is no compiler, or it fails.
     """
+    found = _library()
+    if isinstance(found, str):
+        raise KernelsUnavailableError(found)
+    return found
+
+
+@functools.cache
+def _library() -> ctypes.CDLL | str:
+    """The library, or why there is none."""
     if os.environ.get(SWITCH, "").lower() in ("off", "0"):
-        raise KernelsUnavailableError(f"{SWITCH} is set to {os.environ[SWITCH]}")
-    file = compiled(compiler())
+        return f"{SWITCH} is set to {os.environ[SWITCH]}"
+    try:
+        return load(compiler())
+    except KernelsUnavailableError as error:
+        return str(error)
+
+
+def load(command: Sequence[str], extra: Sequence[str] = ()) -> ctypes.CDLL:
+    """The library as ``compiled`` gives it, loaded; one that the cache holds damaged is made again.
+
+    Raises:
+        KernelsUnavailableError: see ``compiled``; or what was made cannot be loaded.
+    """
+    file = compiled(command, extra)
     try:
         return declared(ctypes.CDLL(str(file)))
-    except OSError as error:
+    except (OSError, AttributeError):
+        file.unlink(missing_ok=True)
+    file = compiled(command, extra)
+    try:
+        return declared(ctypes.CDLL(str(file)))
+    except (OSError, AttributeError) as error:
         raise KernelsUnavailableError(f"{file} cannot be loaded: {error}") from error
 
 
@@ -95,6 +120,10 @@ def compiled(command: Sequence[str], extra: Sequence[str] = ()) -> Path:
             with tempfile.TemporaryDirectory(dir=folder) as scratch:
                 made = Path(scratch, file.name)
                 _run([*command, *options, str(SOURCE), "-o", str(made)])
+                with made.open(
+                    "rb"
+                ) as whole:  # on the disk before it has its name: half a library would crash who loads it
+                    os.fsync(whole.fileno())
                 made.replace(file)
         return file
     except OSError as error:
