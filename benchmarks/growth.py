@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from benchmarks.cases import Case, Network
-from benchmarks.shared_images import model_epochs, open_images
 from benchmarks.processes import say_what_runs
+from benchmarks.shared_images import model_epochs, open_images
 from benchmarks.tables import markdown, with_extremes
 from benchmarks.throughput_cases import Images
 from benchmarks.worker import seconds_of_epoch, warm_training
@@ -73,8 +73,13 @@ def growth_rows(sizes: Sequence[int], seconds: Sequence[list[float]]) -> list[di
 
 
 def _cases(network: Network, name: str, sizes: Sequence[int], batch_norm: bool) -> list[Case]:
-    common: dict[str, Any] = dataclasses.asdict(network) | {"batch_norm": batch_norm}
-    return [Case(f"{name} {size}, batch norm {batch_norm}", "study", **common | {name: size}) for size in sizes]
+    plain = Case("", "study", **dataclasses.asdict(network))
+
+    def case(size: int) -> Case:
+        changes: dict[str, Any] = {name: size, "batch_norm": batch_norm}
+        return dataclasses.replace(plain, name=f"{size} {name}, batch norm {batch_norm}", **changes)
+
+    return [case(size) for size in sizes]
 
 
 def _table(name: str, batch_norm: bool, rows: Sequence[dict[str, Any]]) -> str:

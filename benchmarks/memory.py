@@ -29,7 +29,7 @@ class PeakMemory:
         interval: seconds between two looks.
     """
 
-    def __init__(self, roots: Iterable[int], shared: Iterable[str], interval: float = 0.5) -> None:
+    def __init__(self, roots: Iterable[int], shared: Iterable[str], interval: float = 1.0) -> None:
         self._roots = list(roots)
         self._shared = (*_OBJECT_STORE, *shared)
         self._interval = interval

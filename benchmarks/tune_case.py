@@ -95,7 +95,7 @@ def run_study(case: Case, images: list[str], task: str) -> TuneRun:
         wall = time.perf_counter() - start
         if process.returncode:
             raise CaseError(last_line(output) or f"exit status {process.returncode}")
-        trials = [_trial(file) for file in sorted((results / "records").glob("*.jsonl"))]
+        trials = [trial_of(file) for file in sorted((results / "records").glob("*.jsonl"))]
     return TuneRun(wall, trials, watch.tree_mib, watch.process_mib)
 
 
@@ -139,7 +139,12 @@ def _space(case: Case) -> str:
     )
 
 
-def _trial(record: Path) -> Trial:
+def trial_of(record: Path) -> Trial:
+    """What a trial's record tells.
+
+    Raises:
+        CaseError: it holds no epoch.
+    """
     rows = list(epoch_rows(record).values())
     if not rows:
         raise CaseError(f"trial {record.stem} has no epochs")

@@ -21,6 +21,7 @@ FORBIDDEN = {
     "study/machine.py": {"torch", "ray", "analysis"},
     "study/trainable.py": {"analysis"},
     "study/tune.py": {"analysis"},
+    "benchmarks/*.py": {"ray"},
     "analysis/**/*.py": {"study", "torch", "ray", "torchvision"},
 }
 # What a module of study may import from study; the arrows of the design.
