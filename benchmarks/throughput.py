@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from benchmarks import growth, overhead, throughput_cases
 from benchmarks.cases import Network
 from benchmarks.shared_images import TEST, TRAIN, lay_out, load_images, sizes
@@ -34,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and write; the exit status is 0, 1 (a case failed) or 2 (bad input)."""
     options = _parser().parse_args(arguments)
     _settle(options)
+    if options.device == "cuda" and not torch.cuda.is_available():
+        print("--device cuda: torch sees no CUDA device here", file=sys.stderr)
+        return 2
     try:
         data = load_images(options.data, options.data_dir, options.share)
     except DataError as error:

@@ -34,7 +34,8 @@ def main() -> None:
     prepare = prepare_notebook if case.kind == "notebook" else prepare_study
     measure = prepare(case, open_images(folder))
     print("ready", flush=True)
-    sys.stdin.readline()
+    if not sys.stdin.readline():  # the benchmark was ended
+        return
     found = measure(task)
     if case.device != "cpu":
         found["gpu_mib"] = torch.cuda.max_memory_allocated() / 2**20

@@ -38,6 +38,12 @@ def test_the_command_prints_a_table_and_writes_every_repetition(tmp_path, monkey
     assert [each["task"] for each in content["passes"]] == ["parts", "time"]
 
 
+def test_a_gpu_that_is_not_there_is_bad_input(monkeypatch, capsys):
+    monkeypatch.setattr(throughput.torch.cuda, "is_available", lambda: False)
+    assert throughput.main(["--device", "cuda"]) == 2
+    assert "no CUDA device" in capsys.readouterr().err
+
+
 def test_the_notebooks_loop_gives_its_parts_scaled_to_a_model_epoch(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # two test processes share two cores
     lay_out(cut(tiny_data(640, 128), 0), tmp_path)
