@@ -1,22 +1,15 @@
 """Where a result comes from: versions, commit, command line, hardware and data, a session at a time."""
 
-import importlib.metadata
 import json
-import platform
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from study.data import ImageData
-from study.nodes import Facts
+from study.machine import Facts, git_state, versions
 from study.records import now
 from study.results import write_json
 
 FORMAT = 1
-PACKAGES = (
-    *("torch", "torchvision", "ray", "optuna", "numpy", "pandas", "scikit-learn", "pillow"),
-    "residual-study",
-)
 
 
 def begin_session(file: Path, data: ImageData, precision: str, command: str, nodes: list[Facts]) -> None:
@@ -71,30 +64,3 @@ def describe_data(data: ImageData) -> dict[str, Any]:
         "test": len(data.test_labels),
         "classes": list(data.classes),
     }
-
-
-def versions() -> dict[str, str]:
-    """Python, the operating system and the packages that results depend on."""
-    found = {"python": platform.python_version(), "platform": platform.platform()}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def git_state(folder: Path) -> dict[str, Any]:
-    """The commit of the checkout that holds ``folder`` and whether files differ from it; nulls without git."""
-
-    def git(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=30, check=True
-            )
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return done.stdout.strip()
-
-    changes = git("status", "--porcelain", "--untracked-files=no")
-    return {"commit": git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}

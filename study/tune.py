@@ -6,7 +6,6 @@ import math
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -16,6 +15,7 @@ from ray.exceptions import AuthenticationError
 from ray.tune.experiment import Trial
 
 from study.data import ImageData
+from study.machine import available_cpus
 from study.plan import PlannedTrial, longest_first
 from study.records import epoch_rows
 from study.results import ResultsDirectory, TrialStatus
@@ -83,16 +83,6 @@ def _no_cluster(address: str, reason: str) -> str:
         f"--address {address}: no Ray cluster could be joined ({reason}); start one with `ray start --head` or "
         "`ray up cluster.yaml`, and give every machine the same token (RAY_AUTH_MODE, RAY_AUTH_TOKEN)"
     )
-
-
-def available_cpus() -> int:
-    """Cores this process may use, which taskset or a container's quota can make fewer than the machine has."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
-        return cores
-    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
 
 
 def trial_resources(resources: Resources, nodes: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -19,8 +19,10 @@ FORBIDDEN = {
     "study/records.py": {"torch", "ray", "analysis"},
     "study/results.py": {"torch", "ray", "analysis"},
     "study/plan.py": {"torch", "ray", "analysis"},
+    "study/machine.py": {"torch", "ray", "analysis"},
     "study/trainable.py": {"analysis"},
     "study/tune.py": {"analysis"},
+    "benchmarks/*.py": {"ray"},
     "analysis/**/*.py": {"study", "torch", "ray", "torchvision"},
 }
 # What a module of study may import from study; the arrows of the design.
@@ -28,6 +30,7 @@ ALLOWED = {
     "space": set(),
     "model": {"space"},
     "precision": set(),
+    "machine": set(),
     "images": set(),
     "kernels/build": set(),
     "kernels/trunk": {"images", "kernels", "model", "space"},

@@ -3,7 +3,8 @@ import subprocess
 
 import pytest
 
-from study.provenance import begin_session, end_session, git_state, read_provenance
+from study.machine import git_state
+from study.provenance import begin_session, end_session, read_provenance
 from tests.helpers import tiny_data
 
 NODES = [{"host": "here", "cpu": "a CPU", "cores": 2, "memory_gib": 8.0, "gpus": []}]

@@ -1,0 +1,102 @@
+"""What a study costs beside its epochs: report, record and checkpoint, and the memory of a trial."""
+
+import dataclasses
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.cases import PARTS, TIME, Case, Network
+from benchmarks.processes import CaseError
+from benchmarks.shared_images import open_images
+from benchmarks.tables import markdown
+from benchmarks.throughput_cases import Images
+from benchmarks.tune_case import TuneRun, run_study
+from benchmarks.worker import configuration_of
+from study.machine import available_cpus
+from study.records import TrialRecord
+from study.training import Training
+
+LIMIT_SHARE, LIMIT_MIB = 0.02, 1.5e9 / 2**20
+_WRITES = 20
+
+
+def run(network: Network, images: Images, seeds: int, epochs: int) -> tuple[str, dict[str, Any], bool]:
+    """Run one trial on each core: once timed, once with its memory watched.
+
+    Args:
+        network: what the trials train.
+        images: what on.
+        seeds: of a trial.
+        epochs: of a trial; one more than is asked for, since the time between epochs is measured.
+
+    Returns:
+        The table, the values behind it, and whether it could be measured.
+    """
+    processes = available_cpus() if network.device == "cpu" else 1
+    common = dataclasses.asdict(network)
+    case = Case("Ray Tune", "tune", replicas=seeds, processes=processes, epochs=max(epochs, 2) + 1, **common)
+    try:
+        timed = run_study(case, images.arguments(), TIME)
+        watched = run_study(dataclasses.replace(case, epochs=1), images.arguments(), PARTS)
+    except CaseError as error:
+        return f"not measured: {error}", {"problem": str(error)}, False
+    values = overhead_values(timed, case, images.share) | write_seconds(case, images)
+    values |= {"trial_memory_mib": trial_memory(watched), "memory_mib": watched.memory_mib, "timed": timed.details()}
+    return _table(values), {"overhead": values}, True
+
+
+def overhead_values(timed: TuneRun, case: Case, share: float) -> dict[str, float]:
+    """The time between a trial's epochs: everything that Ray Tune and the study do there, checkpoints included."""
+    gaps = [(trial.seconds - trial.training) / (case.epochs - 1) for trial in timed.trials]
+    epochs = [trial.training / case.epochs / share for trial in timed.trials]
+    between, epoch = statistics.median(gaps), statistics.median(epochs)
+    return {"seconds_between_epochs": between, "seconds_of_an_epoch": epoch, "share": between / epoch}
+
+
+def trial_memory(watched: TuneRun) -> float | None:
+    """Peak resident memory of the largest trial's process, without the images, which Ray's object store shares."""
+    found = [watched.process_mib[trial.process] for trial in watched.trials if trial.process in watched.process_mib]
+    return max(found, default=None)
+
+
+def write_seconds(case: Case, images: Images) -> dict[str, float]:
+    """What the writing alone takes: a checkpoint's file, and a line of the record that is on the disk."""
+    configuration = configuration_of(case)
+    training = Training(configuration, open_images(images.folder), range(case.replicas), device=case.device)
+    row = {"epoch": 1, **dict.fromkeys(("train_loss", "train_accuracy", "test_accuracy"), [0.1] * case.replicas)}
+    with tempfile.TemporaryDirectory() as folder:
+        record = TrialRecord(Path(folder), "0000", configuration, range(case.replicas))
+        return {
+            "seconds_to_save": _each(lambda: torch.save(training.state_dict(), Path(folder, "state.pt"))),
+            "seconds_to_record": _each(lambda: record.append(row)),
+        }
+
+
+def _each(write: Any) -> float:
+    seconds = []
+    for _ in range(_WRITES):
+        start = time.perf_counter()
+        write()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def _table(values: dict[str, Any]) -> str:
+    memory = values["trial_memory_mib"]
+    lines = [
+        ["an epoch of all seeds of a trial", f"{values['seconds_of_an_epoch']:.2f} s", ""],
+        ["between two epochs: record, report, checkpoint", f"{1000 * values['seconds_between_epochs']:.0f} ms", ""],
+        ["  of these to save the state", f"{1000 * values['seconds_to_save']:.1f} ms", ""],
+        ["  of these to write the record", f"{1000 * values['seconds_to_record']:.1f} ms", ""],
+        ["share of an epoch", f"{values['share']:.2%}", f"{LIMIT_SHARE:.0%}"],
+        [
+            "memory of a trial beside the images",
+            "" if memory is None else f"{memory:,.0f} MiB",
+            f"{LIMIT_MIB:,.0f} MiB",
+        ],
+    ]
+    return markdown(("what", "measured", "at most"), lines)

@@ -1,0 +1,158 @@
+"""The study through Ray Tune, end to end: the command that a user gives, and what its records tell of time."""
+
+import dataclasses
+import datetime
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.cases import PARTS, Case
+from benchmarks.memory import PeakMemory
+from benchmarks.processes import CaseError, environment, last_line
+from study.records import epoch_rows
+
+SPACE = """\
+name: throughput
+data: digits  # replaced on the command line
+space:
+  num_blocks: {num_blocks}
+  batch_norm: {batch_norm}
+  lr: {{grid: {rates}}}
+  epochs: {epochs}
+seeds: {replicas}
+precision: {precision}
+resources: {{gpus: {gpus}}}
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """What the record of a trial tells.
+
+    Attributes:
+        seconds: from the start of its first epoch to the end of its last.
+        training: of these, what its epochs themselves took.
+        process: its id.
+        computation: what computed.
+    """
+
+    seconds: float
+    training: float
+    process: int
+    computation: str
+
+
+@dataclasses.dataclass(frozen=True)
+class TuneRun:
+    """A study that has run.
+
+    Attributes:
+        wall: seconds of the whole command.
+        trials: one on each core, or on the GPU.
+        memory_mib: peak of all its processes beside the images; None in a timed pass.
+        process_mib: peak resident memory of each process beside the images.
+    """
+
+    wall: float
+    trials: list[Trial]
+    memory_mib: float | None
+    process_mib: dict[int, float]
+
+    def details(self) -> dict[str, Any]:
+        """As it was measured."""
+        return {"wall": self.wall, "trials": [dataclasses.asdict(trial) for trial in self.trials]}
+
+
+def run_study(case: Case, images: list[str], task: str) -> TuneRun:
+    """Run one trial of the study on each core.
+
+    Args:
+        case: what to run.
+        images: arguments that give the images, see ``whole`` and ``laid_out``.
+        task: TIME or PARTS.
+
+    Raises:
+        CaseError: the command failed.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        results = Path(scratch, "results")
+        space = Path(scratch, "throughput.yaml")
+        space.write_text(_space(case))
+        command = [sys.executable, "-m", *images, "--space", str(space), "--results", str(results), "--no-report"]
+        start = time.perf_counter()
+        with subprocess.Popen(
+            command, env=environment(case), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            watch = PeakMemory([process.pid], [])
+            if task == PARTS:
+                with watch:
+                    output, _ = process.communicate()
+            else:
+                output, _ = process.communicate()
+        wall = time.perf_counter() - start
+        if process.returncode:
+            raise CaseError(last_line(output) or f"exit status {process.returncode}")
+        trials = [trial_of(file) for file in sorted((results / "records").glob("*.jsonl"))]
+    return TuneRun(wall, trials, watch.tree_mib, watch.process_mib)
+
+
+def whole(data: str, data_dir: Path) -> list[str]:
+    """study.run on a data set as it is."""
+    return ["study.run", "--data", data, "--data-dir", str(data_dir)]
+
+
+def laid_out(folder: Path) -> list[str]:
+    """study.run on the images of ``lay_out``."""
+    return ["benchmarks.study_on", str(folder)]
+
+
+def epochs_rate(run: TuneRun, case: Case, share: float) -> float:
+    """Model-epochs per second from the start of each trial's first epoch to the end of its last.
+
+    Args:
+        run: of the case.
+        case: what was run.
+        share: what part of a model-epoch a run's epoch was.
+    """
+    return sum(case.replicas * case.epochs * share / trial.seconds for trial in run.trials)
+
+
+def command_rate(run: TuneRun, case: Case, share: float) -> float:
+    """Model-epochs per second of the whole command; a part of the images is scaled up, the rest stays as it was."""
+    longest = max(trial.seconds for trial in run.trials)
+    return len(run.trials) * case.replicas * case.epochs / (run.wall - longest + longest / share)
+
+
+def _space(case: Case) -> str:
+    return SPACE.format(
+        num_blocks=case.num_blocks,
+        batch_norm=str(case.batch_norm).lower(),
+        # Different configurations, as a study has, that cost the same.
+        rates=[round(0.01 + 0.0001 * k, 4) for k in range(case.processes)],
+        epochs=case.epochs,
+        replicas=case.replicas,
+        precision=case.precision,
+        gpus="0" if case.device == "cpu" else "1",
+    )
+
+
+def trial_of(record: Path) -> Trial:
+    """What a trial's record tells.
+
+    Raises:
+        CaseError: it holds no epoch.
+    """
+    rows = list(epoch_rows(record).values())
+    if not rows:
+        raise CaseError(f"trial {record.stem} has no epochs")
+    first, last = rows[0], rows[-1]
+    between = datetime.datetime.fromisoformat(last["finished"]) - datetime.datetime.fromisoformat(first["finished"])
+    return Trial(
+        seconds=between.total_seconds() + first["seconds"],
+        training=last["seconds"],
+        process=last["pid"],
+        computation=last["device"],
+    )
