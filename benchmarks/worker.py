@@ -4,18 +4,21 @@ Prints "ready" once everything is built and warm, waits for a line, measures, an
 """
 
 import json
+import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 
 from benchmarks.cases import TIME, Case
 from benchmarks.shared_images import cut, model_epochs, open_images
 from benchmarks.stopwatch import parts_of_epoch
+from study import graphs
 from study.computation import BATCH_SIZE
 from study.data import ImageData
 from study.space import Configuration
@@ -66,7 +69,7 @@ def prepare_study(case: Case, data: ImageData) -> Measure:
         }
         if task == TIME:
             return found | {"seconds": seconds_of_epoch(training)}
-        parts = parts_of_epoch(training, case.device)
+        parts = parts_of_epoch(laid_open(case, data, training), case.device)
         step = host_seconds_per_step(training, case.device)
         return found | {"seconds": sum(parts.values()), "parts": parts, "host_us_per_step": 1e6 * step}
 
@@ -89,6 +92,14 @@ def warm_training(case: Case, data: ImageData) -> Training:
     return training
 
 
+def laid_open(case: Case, data: ImageData, training: Training) -> Training:
+    """A training whose parts can be told apart: on a GPU one without CUDA graphs, which are a single launch a step."""
+    if case.device == "cpu":
+        return training
+    with mock.patch.dict(os.environ, {graphs.SWITCH: "off"}):
+        return warm_training(case, data)
+
+
 def seconds_of_epoch(training: Training) -> float:
     """Wall-clock time of the next epoch; it ends with reading results, hence with all that a GPU had to do."""
     start = time.perf_counter()
@@ -102,14 +113,13 @@ def host_seconds_per_step(training: Training, device: str) -> float:
     On a CPU, where nothing is queued, that is the step itself.
     """
     wait = torch.cuda.synchronize if device != "cpu" else lambda: None
-    replicas = len(training.diverged)
-    batch = torch.arange(BATCH_SIZE).expand(replicas, -1).to(device)
     seconds = []
     for _ in range(_QUEUES if device != "cpu" else 1):
+        training._position.zero_()  # the loop has no public step, as nobody else should take one
         wait()
         start = time.perf_counter()
         for _ in range(_QUEUED_STEPS):
-            training._step(batch)  # the loop has no public step, as nobody else should take one
+            training._step(BATCH_SIZE)
         seconds.append((time.perf_counter() - start) / _QUEUED_STEPS)
     wait()
     return statistics.median(seconds)

@@ -13,7 +13,9 @@ from rich.console import Console
 from study import provenance
 from study.data import DataError, ImageData, load
 from study.exit_status import DONE, INTERRUPTED, SOME_FAILED
+from study.kernels.build import KernelsUnavailableError, library
 from study.nodes import describe_nodes
+from study.onednn import choose_instruction_set
 from study.progress import ProgressDisplay, say
 from study.request import InputError, Request, check_results, check_room, check_same_data
 from study.results import ResultsDirectory, TrialStatus, write_text
@@ -78,6 +80,8 @@ def _train(request: Request, results: ResultsDirectory, data: ImageData, statuse
                 f"up to {min(len(remaining), concurrent_trials(wanted, nodes))} trials at once "
                 f"({wanted['CPU']:g} CPUs and {wanted['GPU']:g} GPUs each)",
             )
+            if not wanted["GPU"]:
+                _say_if_slow(console)
             with ProgressDisplay(console, statuses) as display:
                 run_session(study, statuses, remaining, data, results, wanted, display)
         except KeyboardInterrupt:
@@ -86,6 +90,14 @@ def _train(request: Request, results: ResultsDirectory, data: ImageData, statuse
             traceback.print_exc()
         finally:
             provenance.end_session(results.provenance, _outcome(statuses))
+
+
+def _say_if_slow(console: Console) -> None:
+    """A trial's own messages stay in Ray's log files; that it trains slowly should be seen here."""
+    try:
+        library()
+    except KernelsUnavailableError as error:
+        say(console, f"training with PyTorch alone, several times slower than with the CPU kernels: {error}")
 
 
 def _finish(request: Request, results: ResultsDirectory, statuses: Statuses, console: Console) -> int:
@@ -139,6 +151,8 @@ def _input_errors() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _ray(address: str | None) -> Iterator[None]:
+    if address is None:
+        choose_instruction_set()
     with _input_errors():
         connect(address)
     try:

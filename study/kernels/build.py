@@ -105,7 +105,7 @@ def compiled(command: Sequence[str], extra: Sequence[str] = ()) -> Path:
     Raises:
         KernelsUnavailableError: the compiler fails, or the cache folder cannot be written.
     """
-    options = [*OPTIONS, _for_this_processor(), *extra]
+    options = [*OPTIONS, _for_thisprocessor(), *extra]
     try:
         version = _run([*command, "--version"])
         folder = cache_folder()
@@ -158,16 +158,16 @@ def declared(loaded: ctypes.CDLL) -> ctypes.CDLL:
     return loaded
 
 
-def _for_this_processor() -> str:
+def _for_thisprocessor() -> str:
     return "-mcpu=native" if platform.machine() in ("arm64", "aarch64") else "-march=native"
 
 
 def _fingerprint(*parts: str) -> str:
-    content = "\0".join([*parts, SOURCE.read_text(encoding="utf-8"), _processor()])
+    content = "\0".join([*parts, SOURCE.read_text(encoding="utf-8"), processor()])
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def _processor() -> str:
+def processor() -> str:
     """What tells processors apart that need another build: their instruction sets."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():

@@ -67,10 +67,10 @@ def test_the_parts_of_an_epoch_add_up_to_it(kernels, monkeypatch):
     from study.kernels import build
 
     monkeypatch.setenv(build.SWITCH, kernels)
-    build.library.cache_clear()
+    build._library.cache_clear()
     training = warm_training(Case("", "study", replicas=2, num_blocks=1), cut(tiny_data(640, 128), 0))
     parts = parts_of_epoch(training, "cpu")
-    build.library.cache_clear()
+    build._library.cache_clear()
     assert set(parts) == set(PARTS)
     assert sum(parts.values()) == pytest.approx(training.seconds)
     assert (parts["data"] > 0) == (training.computation.name == "PyTorch")

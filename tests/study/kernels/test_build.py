@@ -54,7 +54,7 @@ def test_the_library_is_compiled_once_and_then_found(tmp_path, own_cache, counti
 def test_other_options_or_another_processor_make_another_library(counting_compiler, monkeypatch):
     first = compiled(counting_compiler)
     assert compiled(counting_compiler, ["-DREGISTERS=16"]) != first
-    monkeypatch.setattr(build, "_processor", lambda: "another")
+    monkeypatch.setattr(build, "processor", lambda: "another")
     assert compiled(counting_compiler) != first
 
 
