@@ -163,7 +163,8 @@ def _for_thisprocessor() -> str:
 
 
 def _fingerprint(*parts: str) -> str:
-    content = "\0".join([*parts, SOURCE.read_text(encoding="utf-8"), processor()])
+    sources = [file.read_text(encoding="utf-8") for file in sorted(SOURCE.parent.glob("*.h"))]
+    content = "\0".join([*parts, SOURCE.read_text(encoding="utf-8"), *sources, processor()])
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
