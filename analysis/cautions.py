@@ -1,12 +1,14 @@
 """What a reader must know before believing the figures: the report's warnings."""
 
+import re
 from typing import Any
 
 import pandas as pd
 
+from analysis.comparison import half_width
 from analysis.findings import Findings
 from analysis.question import AXIS_TITLES, NUMERIC, tick_label
-from analysis.words import points
+from analysis.words import BEYOND, points
 
 FEW_SEEDS = 5
 
@@ -19,6 +21,7 @@ def cautions(findings: Findings) -> list[str]:
         *_selection(findings),
         *_seeds(findings),
         *_undecided(findings),
+        *_beyond(findings),
         *_diverged(findings),
         *_edges(findings),
         *_hardware(findings),
@@ -59,7 +62,7 @@ def _trials(findings: Findings) -> list[str]:
         first = (str(error).strip().splitlines() or ["unknown error"])[-1][:160]
         lines.append(f"{_trial(group)} failed: {first}")
     open_states = {
-        "not_started": "did not start",
+        "not_started": "not started yet" if findings.results.in_flight else "did not start",
         "running": "not finished yet",
         "interrupted": "interrupted before the end",
     }
@@ -95,20 +98,40 @@ def _seeds(findings: Findings) -> list[str]:
     counts = findings.runs[findings.runs["complete"]].groupby("condition").size()
     if counts.empty or counts.min() >= FEW_SEEDS:
         return []
-    least = int(counts.min())
-    if least == 1:
+    least, most = int(counts.min()), int(counts.max())
+    if most == 1:
         return ["one seed: nothing can be said about the randomness of training"]
+    if least == 1:
+        return ["few seeds: some conditions have 1 finished run, and no interval"]
     return [f"few seeds: some conditions have {least} finished runs, so intervals are wide"]
 
 
 def _undecided(findings: Findings) -> list[str]:
+    """Count the declared and baseline comparisons that are undecided, apart from those without runs."""
     table = findings.comparisons
-    table = table[table["family"] != "exploratory"] if len(table) else table
-    undecided = int((table["verdict"] == "undecided").sum()) if len(table) else 0
-    if not undecided:
+    if table.empty:
         return []
-    d = points(findings.question.meaningful)
-    return [f"{undecided} of {len(table)} comparisons are undecided at {d}"]
+    verdicts = table.loc[table["family"] != "exploratory", "verdict"]
+    counts, lines = verdicts.value_counts(), []
+    if "undecided" in counts:
+        d = points(findings.question.meaningful)
+        lines.append(f"{counts['undecided']} of {len(verdicts)} comparisons are undecided at {d}")
+    if "no data" in counts:
+        lines.append(f"{counts['no data']} of {len(verdicts)} comparisons have no finished run on one side yet")
+    return lines
+
+
+def _beyond(findings: Findings) -> list[str]:
+    """Warn of intervals that hold values no percentage can have."""
+    stats = findings.runs.groupby("condition")["test_accuracy"].agg(["mean", "std", "count"])
+    half = half_width(stats["std"].to_numpy(), stats["count"].to_numpy())
+    means = int(((stats["mean"] - half < 0) | (stats["mean"] + half > 100)).sum())
+    pairs = [] if findings.comparisons.empty else list(findings.comparisons["joint_interval"])
+    differences = sum(low < -100 or high > 100 for low, high in pairs)
+    said = [f"{means} of {len(stats)} intervals of a mean test accuracy reach beyond 0 to 100 %"] if means else []
+    if differences:
+        said.append(f"{differences} of {len(pairs)} intervals of a difference reach beyond ±100 points")
+    return [f"{' and '.join(said)} (marked {BEYOND}): the runs are too few or too far apart"] if said else []
 
 
 def _diverged(findings: Findings) -> list[str]:
@@ -131,10 +154,14 @@ def _edges(findings: Findings) -> list[str]:
 
 def _hardware(findings: Findings) -> list[str]:
     lines = []
-    log = findings.results.log
-    models = sorted(set(log["device"].str.replace(r"^cuda:\d+\s*", "", regex=True)))
-    hosts = {str(n.get("cpu")) for s in _sessions(findings) for n in _nodes(s)}
-    if len(models) > 1:
+    models = sorted({_model(device) for device in findings.results.log["device"].unique()})
+    hosts = {str(n["cpu"]) for s in _sessions(findings) for n in _nodes(s) if n.get("cpu")}
+    if len(models) > 1 and all(model.startswith("CPU") for model in models):
+        lines.append(
+            f"mixed computation: trained on {' and '.join(models)}; accuracies agree within rounding, "
+            "seconds do not compare"
+        )
+    elif len(models) > 1:
         lines.append(f"mixed hardware: trained on {', '.join(models)}; seconds do not compare")
     elif len(hosts) > 1:
         lines.append(f"mixed hardware: {', '.join(sorted(hosts))}; seconds may not compare")
@@ -147,6 +174,14 @@ def _hardware(findings: Findings) -> list[str]:
     if precision != "float32":
         lines.append(f"trained in {precision}, not in float32")
     return lines
+
+
+def _model(device: str) -> str:
+    """Name what trained: 'NVIDIA H200' for 'cuda:0 (NVIDIA H200)', 'CPU (kernels)' for 'cpu (kernels)'."""
+    gpu = re.fullmatch(r"cuda:[\d,]*(?: \((.*)\))?", device)
+    if gpu:
+        return gpu[1] or "GPU"
+    return re.sub(r"^cpu\b", "CPU", device)
 
 
 def _sessions(findings: Findings) -> list[dict[str, Any]]:

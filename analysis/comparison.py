@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-Verdict = Literal["larger", "smaller", "undecided"]
+Verdict = Literal["larger", "smaller", "undecided", "no data"]
 Interval = tuple[float, float]
 NO_INTERVAL: Interval = (math.nan, math.nan)
 MOST_SEEDS = 1000
@@ -29,7 +29,8 @@ class Comparison:
     effect: difference in pooled standard deviations. p: Welch's t-test, not adjusted.
     paired_interval, correlation: over the seeds that both conditions have; a check beside the rest.
     seeds_needed: about how many seeds per condition would decide; None when decided or unknown,
-    MOST_SEEDS + 1 when more than MOST_SEEDS. note: why something is missing, else ''.
+    MOST_SEEDS + 1 when more than MOST_SEEDS. verdict: 'no data' when a side has no finished run.
+    note: why something is missing, else ''.
     """
 
     n_a: int
@@ -115,7 +116,8 @@ def compare(a: pd.Series, b: pd.Series, meaningful: float, family: int = 1) -> C
     made together.
 
     Welch interval (Welch 1947); probability of improvement is U / (n_a n_b) of Mann & Whitney (1947)
-    as in rliable (Agarwal et al. 2021); effect as Cohen (1988, p. 66).
+    as in rliable (Agarwal et al. 2021); effect as Cohen (1988, p. 66); the interval over pairs of runs
+    with the same seed is that of the paired t-test (Student 1908).
     """
     a, b = a.dropna().astype(float), b.dropna().astype(float)
     x, y = a.to_numpy(), b.to_numpy()
@@ -127,7 +129,7 @@ def compare(a: pd.Series, b: pd.Series, meaningful: float, family: int = 1) -> C
             (float(low), float(high)) for low, high in map(test.confidence_interval, (0.95, 1 - 0.05 / family))
         )
     difference = float(x.mean() - y.mean()) if len(x) and len(y) else math.nan
-    verdict = decide(joint, meaningful)
+    verdict = decide(joint, meaningful) if len(x) and len(y) else "no data"
     paired, correlation, pairs = _paired(a, b)
     needed = None
     if verdict == "undecided" and not math.isnan(joint[0]):
@@ -178,7 +180,9 @@ def seeds_needed(a: np.ndarray, b: np.ndarray, meaningful: float, family: int = 
     """Return about how many seeds per condition would decide, if mean and sd stay as observed.
 
     The smallest n at which an interval of the width that the observed standard deviations lead to
-    no longer holds +d or -d, around the observed difference. MOST_SEEDS + 1 when more are needed.
+    no longer holds +d or -d, around the observed difference: the sample size of a test against a
+    margin at even odds, power 1/2 (Chow, Shao & Wang 2008, section 3.2). MOST_SEEDS + 1 when more
+    are needed.
     """
     variances = np.array([np.var(a, ddof=1), np.var(b, ddof=1)])
     n = np.arange(max(len(a), len(b)) + 1, MOST_SEEDS + 1)

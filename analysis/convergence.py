@@ -3,15 +3,22 @@
 Definitions, with E the run's planned epochs. Training at another accuracy measure changes nothing:
 every definition reads the recorded accuracy after each epoch.
 
-- Final accuracy: the accuracy after epoch E. A run that has not reached E has none.
+- Final accuracy: the accuracy after epoch E, which is fixed before training, so that nothing is
+  selected (Bouthillier et al. 2021, 'Accounting for Variance in Machine Learning Benchmarks'). A run
+  that has not reached E has none.
 - Selected accuracy: the test accuracy after the first epoch with the best validation accuracy
   (early stopping by validation, Prechelt 1998, 'Early Stopping - But When?'). Never the best test
-  epoch: the maximum over test epochs is biased upwards.
+  epoch: the maximum over test epochs is biased upwards (Cawley & Talbot 2010, 'On Over-fitting in
+  Model Selection and Subsequent Selection Bias in Performance Evaluation').
 - Area under the learning curve (AULC): trapezoid of the test accuracy over epochs 1..E divided by
-  E - 1, so it is an accuracy in percent (Guyon et al. 2011, 'Active Learning Challenge').
-- Generalisation gap: train minus test accuracy after epoch E, in percentage points.
-- Epochs to accuracy T: the first epoch at or above T, right-censored at the last epoch seen.
-- Divergence: the loss was not finite at some epoch. Diverged runs stay in every mean.
+  E - 1, so it is an accuracy in percent (after the ALC of Guyon et al. 2011, 'Results of the Active
+  Learning Challenge', whose axis is logarithmic; this one is linear in epochs).
+- Generalisation gap: train minus test accuracy after epoch E, in percentage points (as in Zhang et
+  al. 2017, 'Understanding Deep Learning Requires Rethinking Generalization').
+- Epochs to accuracy T: the first epoch at or above T (as time to accuracy in Coleman et al. 2017,
+  'DAWNBench'), right-censored at the last epoch seen, E for a whole run (Kaplan & Meier 1958).
+- Divergence: the loss was not finite (infinite or not a number, IEEE 754) at some epoch. Diverged
+  runs stay in every mean: leaving them out would condition on success.
 """
 
 from collections.abc import Iterator

@@ -1,14 +1,16 @@
 """Which conditions are compared with which, and the adjustment for making many comparisons.
 
-Three families, each at a family-wise error of 5 %:
+Three families:
 - declared: the study's own questions. p-values by Holm (1979).
 - baseline: every other condition against the baseline that shares its other axes. p-values by Dunnett
   (1955), many against one; by Holm from Welch's tests where the spreads differ (Bartlett's test,
   p < 0.01: Dunnett assumes one spread, and a single diverging condition would hide the rest),
-  where Dunnett is not defined, or for more than 20 comparisons.
-- exploratory: every other pair that differs in one axis. p-values by Benjamini & Hochberg (1995).
+  where Dunnett is not defined, or for more than 20 comparisons. Where k baselines share a family,
+  Dunnett's p-values are multiplied by k (Bonferroni).
+- exploratory: every other pair that differs in one axis. p-values by Benjamini & Hochberg (1995),
+  which bounds the share of false discoveries.
 Verdicts read Welch intervals at 1 - 0.05 / m for the m comparisons of the family (Bonferroni): they
-hold jointly and, unlike Dunnett's, without equal variances.
+hold jointly, at a family-wise error of 5 %, and, unlike Dunnett's, without equal variances.
 """
 
 from collections.abc import Iterator, Mapping
@@ -122,13 +124,13 @@ def _adjusted(family: str, rows: list[dict[str, Any]], values: Mapping[int, pd.S
 
 
 def _dunnett(rows: list[dict[str, Any]], values: Mapping[int, pd.Series]) -> dict[int, float]:
-    """p-values of the rows that share a baseline, by Dunnett's test, where it is defined.
+    """p-values by Dunnett's test against each baseline, times their number; {} unless all allow it.
 
     Its quasi-random integration is seeded, so the same results give the same digits.
     """
-    found: dict[int, float] = {}
+    groups: list[dict[int, float]] = []
     if len(rows) > MOST_DUNNETT:
-        return found
+        return {}
     for control in dict.fromkeys(row["b"] for row in rows):
         members = [i for i, row in enumerate(rows) if row["b"] == control and row["p"] == row["p"]]
         samples = [values[rows[i]["a"]].dropna().to_numpy() for i in members]
@@ -136,10 +138,10 @@ def _dunnett(rows: list[dict[str, Any]], values: Mapping[int, pd.Series]) -> dic
         if not members or len(reference) < 2:
             continue
         if not _equal_spread([*samples, reference]):
-            continue
+            return {}
         result = stats.dunnett(*samples, control=reference, rng=np.random.default_rng(0))
-        found |= dict(zip(members, (float(p) for p in np.atleast_1d(result.pvalue)), strict=True))
-    return found
+        groups.append(dict(zip(members, (float(p) for p in np.atleast_1d(result.pvalue)), strict=True)))
+    return {row: min(1.0, p * len(groups)) for group in groups for row, p in group.items()}
 
 
 def _equal_spread(samples: list[np.ndarray]) -> bool:

@@ -136,14 +136,20 @@ def _conditions(trials: pd.DataFrame, axes: tuple[str, ...]) -> tuple[pd.DataFra
 
 
 def _without_repeats(curves: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Count a (condition, seed) once: a repeat is the same computation, not another run."""
-    owner = curves.groupby(["condition", "seed"])["trial_id"].transform("min")
-    repeated = curves["trial_id"] != owner
-    if not repeated.any():
+    """Count a (condition, seed) once: a repeat is the same computation, not another run.
+
+    The trial that came furthest counts, the first of those that came equally far.
+    """
+    run = ["condition", "seed"]
+    if (curves.groupby(run)["trial_id"].nunique() <= 1).all():
         return curves, []
+    reached = curves.groupby([*run, "trial_id"])["epoch"].max().reset_index()
+    furthest = reached.sort_values(["epoch", "trial_id"], ascending=[False, True]).drop_duplicates(run)
+    owner = curves[run].merge(furthest, on=run, how="left")["trial_id"]
+    repeated = curves["trial_id"].to_numpy() != owner.to_numpy()
     names = sorted(set(curves.loc[repeated, "trial_id"].astype(str)))
     said = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-    text = f"trial {said} repeats a configuration and seeds of an earlier trial: counted once"
+    text = f"trial {said} repeats a configuration and seeds of another trial: counted once"
     return curves[~repeated].reset_index(drop=True), [text]
 
 

@@ -146,6 +146,7 @@ def _table(name: str, table: pd.DataFrame) -> dict[str, Any]:
         columns.append({"title": title, "number": number})
         cells.append(made)
     rows = list(zip(*cells, strict=True))
+    note = words.with_note(note, (cell.text for row in rows for cell in row))
     return {"name": name, "heading": heading, "note": note.strip(), "columns": columns, "rows": rows}
 
 

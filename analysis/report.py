@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from analysis import page, style, tables, words
+from analysis.captions import TABLES
 from analysis.cautions import cautions
 from analysis.figures.catalogue import CATALOGUE, Entry
 from analysis.figures.common import NoDataError
@@ -49,26 +50,30 @@ class Report:
     drawn: tuple[Drawn, ...]
     left_out: tuple[tuple[str, str], ...]
     tables: dict[str, pd.DataFrame]
+    formats: tuple[str, ...]  # of the figures, as asked for
+    redrawn: tuple[str, ...]  # formats an earlier report had left, brought up to these results too
 
 
 def write_report(directory: Path, out: Path | None = None, formats: Sequence[str] = ("svg", "png")) -> Report:
     """Write figures, tables and the page from a results directory.
 
-    out: where to, DIRECTORY/report unless given; figures of an earlier report in it are replaced.
-    formats: of the figure files, any of svg, png, pdf. Raises ResultsError for a directory without
-    results and ReportError for an unknown format or an `out` that cannot be written.
+    out: where to, DIRECTORY/report unless given. formats: of the figure files, any of svg, png, pdf;
+    those that an earlier report left in `out` are drawn again too, so that no figure there shows
+    other results than the page. Raises ResultsError for a directory without results and ReportError
+    for an unknown format or an `out` that cannot be written.
     """
+    formats = tuple(dict.fromkeys(formats))
     if unknown := [name for name in formats if name not in style.FORMATS]:
         raise ReportError(f"unknown format {', '.join(map(repr, unknown))}: choose from {', '.join(style.FORMATS)}")
     findings = find(read(directory))
     out = out or directory / "report"
-    _prepare(out)
-    drawn, left_out, numbers = _draw_all(findings, out / "figures", formats)
+    redrawn = tuple(kind for kind in _prepare(out) if kind not in formats)
+    drawn, left_out, numbers = _draw_all(findings, out / "figures", (*formats, *redrawn))
     times = tables.time_table(findings)
     shown = {
         "summary": tables.summary(findings, times),
         "comparisons": tables.comparison_rows(findings, findings.comparisons),
-        "other_measures": tables.comparison_rows(findings, findings.measures),
+        "other_measures": tables.measure_rows(findings),
         "time_to_accuracy": times,
         "logrank": tables.logrank_table(findings),
         "runs": tables.run_rows(findings),
@@ -85,6 +90,8 @@ def write_report(directory: Path, out: Path | None = None, formats: Sequence[str
         drawn=tuple(drawn),
         left_out=tuple(left_out),
         tables=shown,
+        formats=formats,
+        redrawn=redrawn,
     )
     _write_pages(report)
     return report
@@ -107,7 +114,15 @@ def print_summary(report: Report, console: Console) -> None:
         console.print(f"[dim]{escape(line)}[/dim]", highlight=False)
     for line in report.warnings[:MOST_PRINTED]:
         console.print(f"[yellow]![/yellow] {escape(line)}", highlight=False)
+    console.print(_figures_said(report), highlight=False)
     console.print(f"Report: {report.out / 'report.html'}", soft_wrap=True, highlight=False)
+
+
+def _figures_said(report: Report) -> str:
+    said = f"Figures: {len(report.drawn)} as {', '.join(report.formats) or 'part of the page alone'}"
+    if report.redrawn:
+        said += f"; the {' and '.join(report.redrawn)} files of an earlier report were drawn again too"
+    return said
 
 
 def _print_table(report: Report, console: Console) -> None:
@@ -167,17 +182,22 @@ def _write_pages(report: Report) -> None:
     (report.out / "summary.md").write_text(content, encoding="utf-8")
 
 
-def _prepare(out: Path) -> None:
-    """Make the directories and remove what an earlier report left there."""
+def _prepare(out: Path) -> list[str]:
+    """Make the directories, remove what an earlier report left there, and return its figures' formats."""
     try:
         for name in ("figures", "tables"):
             (out / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ReportError(f"{out}: cannot write the report there: {error.strerror}") from error
+    files = {kind: [out / "figures" / f"{entry.name}.{kind}" for entry in CATALOGUE] for kind in style.FORMATS}
+    found = [kind for kind, paths in files.items() if any(path.exists() for path in paths)]
+    old = [path for paths in files.values() for path in paths]
+    old += [out / "tables" / f"{name}.csv" for name in TABLES]
     for entry in CATALOGUE:
-        for kind in style.FORMATS:
-            (out / "figures" / f"{entry.name}.{kind}").unlink(missing_ok=True)
-        (out / "tables" / f"{entry.numbers}.csv").unlink(missing_ok=True)
+        old += [out / "tables" / f"{entry.numbers}.csv", *(out / "tables").glob(f"{entry.numbers}_*.csv")]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return found
 
 
 def _draw_all(
@@ -193,9 +213,10 @@ def _draw_all(
         with style.theme():
             figure = entry.draw(info)
             files = {kind: style.render(figure, kind) for kind in dict.fromkeys(("svg", *formats))}
-        paths = [directory / f"{entry.name}.{kind}" for kind in dict.fromkeys(formats)]
+        paths = [directory / f"{entry.name}.{kind}" for kind in formats]
         for path in paths:
             path.write_bytes(files[path.suffix[1:]])
         drawn.append(Drawn(entry, tuple(paths), files["svg"]))
-        numbers.setdefault(entry.numbers, info.table)
+        for part, table in {"": info.table, **getattr(info, "more", {})}.items():
+            numbers.setdefault(entry.numbers + part, tables.labelled(findings, table))
     return drawn, left_out, numbers

@@ -23,6 +23,7 @@ FORMATS = ("svg", "png", "pdf")
 MARKERS = "os^DvPX*"
 BAD = "#b2182b"
 GREY = "0.45"
+ZONE = "#fae9b8"  # neither the grey of a band nor a colour of a level
 # No date and no program version: the same results give the same bytes.
 _METADATA: dict[str, dict[str, Any]] = {
     "svg": {"Date": None, "Creator": None},
@@ -137,14 +138,22 @@ def zero_line(ax: Axes, across: bool = True) -> None:
     (ax.axhline if across else ax.axvline)(0, color="0.3", lw=0.8, zorder=1)
 
 
+def keep_within(ax: Axes, low: float = 0.0, high: float = 100.0, across: bool = True) -> None:
+    """Let the axis of the values end at what a percentage can be, a little beyond for the markers."""
+    margin = 0.02 * (high - low)
+    start, end = ax.get_ylim() if across else ax.get_xlim()
+    limits = max(start, low - margin), min(end, high + margin)
+    (ax.set_ylim if across else ax.set_xlim)(*limits)
+
+
 def zone(ax: Axes, meaningful: float, across: bool = True) -> None:
     """Shade the differences that do not matter, ±meaningful percentage points."""
-    (ax.axhspan if across else ax.axvspan)(-meaningful, meaningful, color="0.9", lw=0, zorder=0)
+    (ax.axhspan if across else ax.axvspan)(-meaningful, meaningful, color=ZONE, lw=0, zorder=0)
 
 
 def zone_handle(meaningful: float) -> Patch:
     """Return the legend entry of `zone`."""
-    return Patch(color="0.9", lw=0, label=f"±{meaningful:g}: does not matter")
+    return Patch(color=ZONE, lw=0, label=f"±{meaningful:g}: does not matter")
 
 
 def jitter(groups: pd.Series, seeds: pd.Series, width: float = 0.16) -> np.ndarray:

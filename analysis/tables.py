@@ -101,6 +101,24 @@ def comparison_rows(findings: Findings, comparisons: pd.DataFrame) -> pd.DataFra
     return table
 
 
+def measure_rows(findings: Findings) -> pd.DataFrame:
+    """Return the comparisons in the other measures for reading, without verdicts: none is read off."""
+    table = comparison_rows(findings, findings.measures)
+    return table.drop(columns=["verdict", "seeds_needed"], errors="ignore")
+
+
+def labelled(findings: Findings, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a figure's table with the words of a condition beside its number."""
+    if "condition" not in table or "configuration" in table:
+        return table
+    words = table["condition"].map(findings.conditions["label"])
+    place = int(table.columns.get_indexer(pd.Index(["condition"]))[0])
+    return pd.concat(
+        [table.iloc[:, : place + 1], words.rename("configuration"), table.iloc[:, place + 1 :]],
+        axis=1,
+    )
+
+
 def run_rows(findings: Findings) -> pd.DataFrame:
     """Return every run with its scalars and its condition's words."""
     table = findings.runs.drop(columns="condition")

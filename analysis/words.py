@@ -1,7 +1,7 @@
 """Comparisons as sentences: the same words in the report, in Markdown and in the terminal."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -11,6 +11,12 @@ from analysis.comparison import MOST_SEEDS, mean_interval
 from analysis.convergence import by_condition
 from analysis.families import FAMILIES
 from analysis.findings import Findings
+
+BEYOND = "*"
+BEYOND_NOTE = (
+    f"{BEYOND} reaches beyond what is possible, 0 to 100 % or a difference of ±100 points: "
+    "the runs are too few or too far apart for this interval."
+)
 
 
 def points(value: float) -> str:
@@ -26,12 +32,22 @@ def mean_sd(mean: float, sd: float) -> str:
 
 
 def interval(low: float, high: float, signed: bool = True) -> str:
-    """Return '[low, high]', '–' where there is none."""
+    """Return '[low, high]' of percent (signed: of a difference of percents), '–' for none.
+
+    BEYOND stands behind an interval that holds values no percentage can have.
+    """
     if math.isnan(low):
         return "–"
+    mark = BEYOND if low < (-100 if signed else 0) or high > 100 else ""
     if signed:
-        return f"[{change(low)}, {change(high)}]"
-    return f"[{low:.2f}, {high:.2f}]"
+        return f"[{change(low)}, {change(high)}]{mark}"
+    return f"[{low:.2f}, {high:.2f}]{mark}".replace("-", "−")
+
+
+def with_note(reading: str, texts: Iterable[str]) -> str:
+    """Return a reading, with what the mark means where one of the texts carries it."""
+    marked = any(f"]{BEYOND}" in text for text in texts)
+    return f"{reading} {BEYOND_NOTE}".strip() if marked else reading
 
 
 def change(value: float) -> str:
@@ -49,6 +65,8 @@ def p_value(p: float) -> str:
 def verdict(row: Mapping[Any, Any], meaningful: float) -> str:
     """Return the verdict on a comparison in words, against the meaningful difference."""
     d = points(meaningful)
+    if row["verdict"] == "no data":
+        return f"no data yet ({row['note']})"
     if row["verdict"] == "larger":
         return f"larger than {d}"
     if row["verdict"] == "smaller":
@@ -99,7 +117,10 @@ def headline(findings: Findings) -> list[Group]:
         rows = table[table["family"] == family] if len(table) else table
         if len(rows) and (family != "exploratory" or not groups):
             groups += _groups(rows, family, findings)
-    return groups or [Group("", tuple(Line(text) for text in _means(findings)))]
+    if groups:
+        return groups
+    means = _means(findings)
+    return [Group("", tuple(Line(text) for text in means), with_note("", means))]
 
 
 def _groups(rows: pd.DataFrame, family: str, findings: Findings) -> list[Group]:
@@ -116,15 +137,15 @@ def _groups(rows: pd.DataFrame, family: str, findings: Findings) -> list[Group]:
         else:
             heading = f"{family.capitalize()}: {key}"
         lines = [_line(row, family, findings) for row in members.to_dict("records")]
-        groups.append(Group(heading, tuple(lines), reading))
+        groups.append(Group(heading, tuple(lines), with_note(reading, map(str, lines))))
     return groups
 
 
 def _line(row: Mapping[Any, Any], family: str, findings: Findings) -> Line:
     a, b = findings.label(int(row["a"])), findings.label(int(row["b"]))
     said = verdict(row, findings.question.meaningful)
-    if math.isnan(row["difference"]):
-        return Line(a if family == "baseline" else f"{a} against {b}", f"no verdict, {row['note']}")
+    if row["verdict"] == "no data":
+        return Line(a if family == "baseline" else f"{a} against {b}", said)
     low, high = row["joint_interval"]
     span = "" if math.isnan(low) else f" {interval(low, high)}"
     if family == "baseline":
@@ -137,7 +158,7 @@ def _line(row: Mapping[Any, Any], family: str, findings: Findings) -> Line:
 
 
 def tally(comparisons: pd.DataFrame, meaningful: float) -> list[str]:
-    """Return one line a family: how many differences are larger, smaller, undecided."""
+    """Return one line a family: how many differences are larger, smaller, undecided, or lack runs."""
     lines = []
     for family in FAMILIES:
         rows = comparisons[comparisons["family"] == family] if len(comparisons) else comparisons
@@ -147,6 +168,7 @@ def tally(comparisons: pd.DataFrame, meaningful: float) -> list[str]:
             lines.append(
                 f"{family}: {counts.get('larger', 0)} of {len(rows)} differences larger than {d}, "
                 f"{counts.get('smaller', 0)} smaller, {counts.get('undecided', 0)} undecided"
+                + (f", {counts['no data']} without data yet" if "no data" in counts else "")
             )
     return lines
 

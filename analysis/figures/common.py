@@ -78,6 +78,17 @@ def finished_runs(findings: Findings, measure: str = "test_accuracy") -> pd.Data
     return runs
 
 
+def beyond(tables: Sequence[pd.DataFrame], low: float = 0.0, high: float = 100.0) -> str:
+    """Return a sentence for the source line when an interval leaves what a percentage can be, else ''.
+
+    tables: with columns low and high; low, high: the limits, -100 and 100 for differences.
+    """
+    if not any(bool((t["low"] < low).any() or (t["high"] > high).any()) for t in tables):
+        return ""
+    limits = "0 to 100 %" if low == 0 else f"±{high:g} points"
+    return f" Intervals that reach beyond {limits} are cut off there: too few runs, or too far apart."
+
+
 def shape(count: int, widest: int = 5) -> tuple[int, int]:
     """Return (rows, columns) for a number of panels, balanced, at most `widest` a row."""
     rows = int(np.ceil(count / widest))

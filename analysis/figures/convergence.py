@@ -19,6 +19,7 @@ from analysis.figures.common import (
     MOST_FACETS,
     Facet,
     NoDataError,
+    beyond,
     facets,
     levels,
     shape,
@@ -41,7 +42,7 @@ class Info:
 
     table: one row per (condition, epoch, measure): mean, low, high, sd, n, iterations, seconds;
     amount names the column along the x-axis.
-    single: one row per (condition, seed, epoch): amount and the measures. diverged: where single
+    single: one row per (condition, seed, epoch): the amounts and the measures. diverged: where single
     runs lost their finite loss. facets: the panels; () for the overview. best: conditions in colour
     in the overview.
     """
@@ -56,6 +57,11 @@ class Info:
     labels: dict[int, str]
     best: tuple[int, ...]
     source: str
+
+    @property
+    def more(self) -> dict[str, pd.DataFrame]:
+        """The single runs, where they are drawn, as a table beside `table`."""
+        return {"_runs": self.single} if self.facets else {}
 
 
 def info(findings: Findings, amount: str = "epoch") -> Info:
@@ -72,19 +78,19 @@ def info(findings: Findings, amount: str = "epoch") -> Info:
     table = _means(curves, measures)
     first = curves[curves["diverged"]].groupby(["condition", "seed"])["epoch"].min().reset_index()
     diverged = first.merge(curves, on=["condition", "seed", "epoch"], how="left")
-    columns = ["condition", "seed", "epoch"]
-    extra = [] if amount == "epoch" else [amount]
+    columns = ["condition", "seed", "epoch", "iterations", "seconds"]
+    cut = "" if overview else beyond([table[table["measure"] != "train_loss"]])
     return Info(
         amount=amount,
         table=table,
-        single=curves[[*columns, *extra, *measures]],
-        diverged=diverged[[*columns, *extra, "test_accuracy"]],
+        single=curves[[*columns, *measures]],
+        diverged=diverged[[*columns, "test_accuracy"]],
         facets=() if overview else panels,
         within=findings.within,
         hues=tuple(levels(findings, findings.within)),
         labels={n: findings.label(n) for n in range(len(findings.conditions))},
         best=_best(findings) if overview else (),
-        source=f"{findings.source}. {_how(findings, overview)}",
+        source=f"{findings.source}. {_how(findings, overview)}{cut}",
     )
 
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style, words
-from analysis.figures.common import NoDataError
+from analysis.figures.common import NoDataError, beyond
 from analysis.findings import Findings
 from analysis.tables import comparison_rows
 
@@ -50,13 +50,14 @@ def info(findings: Findings) -> Info:
         declared = table[table["family"] != "exploratory"]
         shown = (declared if len(declared) else table).head(MOST_ROWS)
     d = findings.question.meaningful
+    limits = pd.DataFrame(shown["joint_interval"].tolist(), columns=["low", "high"])
     said = [_short(words.verdict(row, d)) for row in shown.to_dict("records")]
     return Info(
         table=comparison_rows(findings, shown).assign(said=said),
         meaningful=d,
         left_out=len(table) - len(shown),
         source=f"{findings.source}. Thick: 95 % Welch interval; thin: the same jointly over the "
-        f"family, which the verdict reads. Shaded: ±{d:g}, too small to matter.",
+        f"family, which the verdict reads. Shaded: ±{d:g}, too small to matter." + beyond([limits], -100.0),
     )
 
 
@@ -99,6 +100,7 @@ def draw(info: Info) -> Figure:
     ax.set_xlabel("Difference in final test accuracy (percentage points)")
     ax.grid(False, axis="y")
     _scale(ax, table, info.meaningful)
+    style.keep_within(ax, -100.0, across=False)
     source = info.source
     if info.left_out:
         source += f" {info.left_out} more comparisons are in tables/comparisons.csv."

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from analysis import style
 from analysis.comparison import welch_bands
 from analysis.families import Pair
-from analysis.figures.common import NoDataError, summarise
+from analysis.figures.common import NoDataError, beyond, summarise
 from analysis.findings import Findings
 
 MOST_PAIRS = 3
@@ -22,8 +22,9 @@ MEASURES = {"test_accuracy": "-", "train_accuracy": "--"}
 class Info:
     """What the figure shows, for each of at most three pairs.
 
-    means: per pair, side (0 or 1), measure and epoch: mean, low, high, n. table: per pair, measure
-    and epoch: difference, low, high (95 % Welch interval). labels: the two sides of each pair.
+    means: per pair, side (0 or 1), condition, measure and epoch: mean, low, high, n. table: per pair
+    (a minus b), measure and epoch: difference, low, high (95 % Welch interval). labels: the two sides
+    of each pair.
     """
 
     means: pd.DataFrame
@@ -31,6 +32,11 @@ class Info:
     labels: tuple[tuple[str, str], ...]
     meaningful: float
     source: str
+
+    @property
+    def more(self) -> dict[str, pd.DataFrame]:
+        """The two sides' means as a table beside `table`."""
+        return {"_means": self.means}
 
 
 def info(findings: Findings) -> Info:
@@ -47,18 +53,22 @@ def info(findings: Findings) -> Info:
         for measure in MEASURES:
             for side, table in enumerate(curves):
                 mean = summarise(table, ["epoch"], measure)
-                means.append(mean.assign(pair=number, side=side, measure=measure))
+                condition = (pair.a, pair.b)[side]
+                means.append(mean.assign(pair=number, side=side, condition=condition, measure=measure))
             values = [c.pivot(index="seed", columns="epoch", values=measure) for c in curves]
             both = values[0].columns.intersection(values[1].columns)
             bands = welch_bands(values[0][both].to_numpy(), values[1][both].to_numpy())
-            columns = {"pair": number, "measure": measure, "epoch": both, **bands}
+            sides = {"a": findings.label(pair.a), "b": findings.label(pair.b)}
+            columns = {"pair": number, **sides, "measure": measure, "epoch": both, **bands}
             differences.append(pd.DataFrame(columns))
+    cut = beyond(means) or beyond(differences, -100.0)
     return Info(
         means=pd.concat(means, ignore_index=True),
         table=pd.concat(differences, ignore_index=True),
         labels=tuple((findings.label(pair.a), findings.label(pair.b)) for pair in pairs),
         meaningful=findings.question.meaningful,
-        source=f"{findings.source}. Bands: 95 % intervals, Student-t of a mean, Welch of a difference, epoch by epoch.",
+        source=f"{findings.source}. Bands: 95 % intervals, Student-t of a mean, Welch of a difference, "
+        f"epoch by epoch.{cut}",
     )
 
 
@@ -73,8 +83,9 @@ def draw(info: Info) -> Figure:
         for (side, measure), rows in means.groupby(["side", "measure"]):
             _curve(left, rows, "mean", looks[side], MEASURES[str(measure)])
         _difference(right, info, number)
-        low, high = left.get_ylim()
-        left.set(ylabel="Accuracy (%)", xlabel="Epoch", ylim=(max(low, 0), min(high, 101)))
+        style.keep_within(left)
+        style.keep_within(right, -100.0)
+        left.set(ylabel="Accuracy (%)", xlabel="Epoch")
         right.set(ylabel="Difference (points)", xlabel="Epoch")
         handles: list[Any] = [
             style.line_handle(label, color=looks[side].color, marker=looks[side].marker, ms=4)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.comparison import welch_interval
-from analysis.figures.common import NoDataError, finished_runs, levels, summarise
+from analysis.figures.common import NoDataError, beyond, finished_runs, levels, summarise
 from analysis.findings import Findings
 from analysis.question import AXIS_TITLES, tick_label, value_label
 
@@ -19,8 +19,8 @@ class Info:
     """What the figure shows.
 
     means: per (place along the axis, level): mean, low, high, n of the final test accuracy.
-    table: per (place, level but the first): difference from the first level with its 95 % Welch
-    interval low, high.
+    table: per (place, level but the first): the value of `across` there, the difference from the
+    first level and its 95 % Welch interval low, high.
     """
 
     means: pd.DataFrame
@@ -31,6 +31,11 @@ class Info:
     hues: tuple[Any, ...]
     meaningful: float
     source: str
+
+    @property
+    def more(self) -> dict[str, pd.DataFrame]:
+        """The cell means as a table beside `table`."""
+        return {"_means": self.means}
 
 
 def info(findings: Findings) -> Info:
@@ -52,21 +57,23 @@ def info(findings: Findings) -> Info:
             if len(first) and len(other):
                 low, high = welch_interval(other, first)
                 difference = other.mean() - first.mean()
-                rows.append((place, level, difference, low, high))
+                rows.append((place, value, level, difference, low, high))
     if not rows:
         raise NoDataError("no two cells side by side have finished runs")
     means = summarise(runs, [across, within], "test_accuracy")
     means["place"] = means[across].map({value: place for place, value in enumerate(places)})
+    table = pd.DataFrame(rows, columns=["place", across, "level", "difference", "low", "high"])
+    cut = beyond([means]) or beyond([table], -100.0)
     return Info(
         means=means.rename(columns={within: "level"}),
-        table=pd.DataFrame(rows, columns=["place", "level", "difference", "low", "high"]),
+        table=table,
         across=across,
         within=within,
         places=tuple(places),
         hues=tuple(hues),
         meaningful=findings.question.meaningful,
         source=f"{findings.source}. Final test accuracy; 95 % intervals, Student-t left, Welch "
-        "right. Parallel lines and a level difference mean no interaction.",
+        f"right. Parallel lines and a level difference mean no interaction.{cut}",
     )
 
 
@@ -83,6 +90,8 @@ def draw(info: Info) -> Figure:
         _line(left, info.means[info.means["level"] == level], "mean", look, shift)
         if number:
             _line(right, info.table[info.table["level"] == level], "difference", look, shift)
+    style.keep_within(left)
+    style.keep_within(right, -100.0)
     for ax in (left, right):
         ticks = [tick_label(info.across, value) for value in info.places]
         ax.set_xticks(range(len(ticks)), ticks)
@@ -93,7 +102,7 @@ def draw(info: Info) -> Figure:
     right.set_title(f"minus {value_label(info.within, info.hues[0])}")
     handles: list[Any] = [*style.level_handles(info.within, looks)]
     handles.append(style.zone_handle(info.meaningful))
-    title = f"{AXIS_TITLES[info.across]} x {AXIS_TITLES[info.within].lower()}"
+    title = f"{AXIS_TITLES[info.across]} × {AXIS_TITLES[info.within].lower()}"
     return style.finish(figure, title, info.source, handles)
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.figures.common import NoDataError, finished_runs, levels, summarise
+from analysis.figures.common import NoDataError, beyond, finished_runs, levels, summarise
 from analysis.findings import MOST_DISTINCT, Findings
 from analysis.question import AXIS_TITLES, NUMERIC, tick_label, value_label
 
@@ -18,8 +18,9 @@ from analysis.question import AXIS_TITLES, NUMERIC, tick_label, value_label
 class Info:
     """What the figure shows.
 
-    runs: one row per run: place (position along the axis), level (of the colour axis), seed,
-    measure, value, diverged. table: one row per (place, level, measure): mean, low, high, sd, n.
+    runs: one row per run: condition, place (position along the axis), level (of the colour axis),
+    seed, measure, value, diverged. table: one row per (place, level, measure): condition, mean, low,
+    high, sd, n.
     ticks: the labels of the places. names: the measures and their panels' titles. zero: whether to
     draw the line at 0.
     """
@@ -58,9 +59,10 @@ def info(findings: Findings, names: dict[str, str], heading: str, unit: str, zer
     marked = runs.assign(place=[place_of[key] for key in rows], level=runs[within] if within else "all")
     columns = ["condition", "place", "level", "seed", "diverged"]
     long = marked.melt(columns, list(names), "measure", "value").dropna(subset="value")
+    table = summarise(long, ["measure", "place", "level", "condition"], "value")
     return Info(
         runs=long,
-        table=summarise(long, ["measure", "place", "level"], "value"),
+        table=table,
         ticks=tuple(ticks),
         title=AXIS_TITLES[along[0]] if len(along) == 1 else "",
         within=within,
@@ -69,7 +71,8 @@ def info(findings: Findings, names: dict[str, str], heading: str, unit: str, zer
         heading=heading,
         unit=unit,
         zero=zero,
-        source=f"{findings.source}. Every run a point; mean with 95 % Student-t interval.",
+        source=f"{findings.source}. Every run a point; mean with 95 % Student-t interval."
+        + ("" if zero else beyond([table])),
     )
 
 
@@ -92,6 +95,8 @@ def draw(info: Info) -> Figure:
         if info.zero:
             style.zero_line(ax)
     axes[0, 0].set_ylabel(info.unit)
+    if not info.zero:
+        style.keep_within(axes[0, 0])
     handles: list[Any] = style.level_handles(info.within, styles)
     for handle in handles:
         handle.set_linestyle("")

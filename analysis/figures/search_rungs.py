@@ -26,6 +26,11 @@ class Info:
     objective: str
     source: str
 
+    @property
+    def more(self) -> dict[str, pd.DataFrame]:
+        """The curves as a table beside `table`."""
+        return {"_curves": self.curves}
+
 
 def info(findings: Findings) -> Info:
     """Return the curves of all trials. Raises NoDataError when no trial was stopped early."""

@@ -90,7 +90,7 @@ def draw(info: Info) -> Figure:
     error = np.array([table["sd"] - table["low"], table["high"] - table["sd"]])
     right.errorbar(table["sd"], table["place"], xerr=error, fmt="o", color="0.2", ms=4, capsize=2)
     right.set_xlim(left=0)
-    _clip(right, table)
+    cut = _clip(right, table)
     left.set_yticks(table["place"], table["configuration"])
     left.set(xlabel="Deviation from the mean (points)", ylabel="")
     right.set(xlabel="sd (points)", ylabel="")
@@ -100,15 +100,17 @@ def draw(info: Info) -> Figure:
         for seed in seeds
         if few
     ]
-    return style.finish(figure, "Spread between seeds", info.source, handles)
+    return style.finish(figure, "Spread between seeds", info.source + cut, handles)
 
 
 def _width(table: pd.DataFrame) -> float:
     return 6.2 + 0.065 * max(map(len, table["configuration"]))
 
 
-def _clip(ax: Any, table: pd.DataFrame) -> None:
-    """With two or three seeds the upper limits run away: keep the axis to what can be read."""
+def _clip(ax: Any, table: pd.DataFrame) -> str:
+    """With two or three seeds the upper limits run away: keep the axis to what can be read, and say so."""
     top = float(table["sd"].max())
-    if float(table["high"].max()) > 6 * top > 0:
-        ax.set_xlim(0, 4 * top)
+    if not float(table["high"].max()) > 6 * top > 0:
+        return ""
+    ax.set_xlim(0, 4 * top)
+    return " Intervals that leave the panel are cut off."

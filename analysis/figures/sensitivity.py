@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.cautions import best_by, edge_warning
-from analysis.figures.common import NoDataError, finished_runs, summarise
+from analysis.figures.common import NoDataError, beyond, finished_runs, summarise
 from analysis.findings import Findings
 from analysis.question import AXIS_TITLES, condition_label
 
@@ -54,15 +54,16 @@ def info(findings: Findings, axis: str) -> Info:
     named = runs["condition"].map(number) if series else pd.Series("", index=runs.index)
     shown = runs.assign(x=runs[axis], series=named)
     tables = [summarise(shown, ["series", "x"], m).assign(measure=m) for m in MEASURES]
+    lines = bool(series) or not rest
     return Info(
         axis=axis,
         runs=shown[["x", "series", "seed", "diverged", *MEASURES]],
         table=pd.concat(tables, ignore_index=True),
         series=series or ("",),
-        lines=bool(series) or not rest,
+        lines=lines,
         warning=edge_warning(best_by(findings, axis), axis),
         source=f"{findings.source}. Every run a point"
-        + ("; mean with 95 % Student-t interval." if series or not rest else "."),
+        + (f"; mean with 95 % Student-t interval.{beyond(tables)}" if lines else "."),
     )
 
 
@@ -75,6 +76,7 @@ def draw(info: Info) -> Figure:
     for name in info.series:
         for measure in measures:
             _draw_series(ax, info, name, measure, looks[name])
+    style.keep_within(ax)
     values = sorted(float(x) for x in info.runs["x"].unique())
     if info.axis == "lr":
         ax.set_xscale("log")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -15,6 +16,7 @@ from analysis.survival import survival_steps
 from analysis.tables import groups_of_times
 
 MOST_CONDITIONS = 14
+SHIFT = 0.3  # epochs; curves that coincide would hide one another
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), "-.")
 
 
@@ -67,7 +69,8 @@ def info(findings: Findings) -> Info:
         within=within,
         hues=tuple(levels(findings, across)) if across else ("all",),
         dashes=tuple(levels(findings, within)) if within else ("all",),
-        source=f"{findings.source}. Kaplan-Meier; a curve that ends below 100 % is censored there.",
+        source=f"{findings.source}. Kaplan-Meier; a curve that ends below 100 % is censored there. "
+        "Curves stand a little beside one another, less than half an epoch.",
     )
 
 
@@ -78,13 +81,16 @@ def draw(info: Info) -> Figure:
     figure, axes = style.grid(rows, columns, {1: 4.6, 2: 3.0}.get(columns, 2.3), 2.4, sharex=True, sharey=True)
     looks = style.looks(info.across, info.hues)
     dashes = {level: DASHES[i % len(DASHES)] for i, level in enumerate(info.dashes)}
+    keys = [(hue, level) for hue in info.hues for level in info.dashes]
+    shift = dict(zip(keys, np.linspace(-SHIFT, SHIFT, len(keys)) if len(keys) > 1 else [0.0], strict=True))
     for index, threshold in enumerate(info.thresholds):
         ax = axes.ravel()[index]
         table = info.table[info.table["threshold"] == threshold]
         for (hue, level), steps in table.groupby(["across", "within"], sort=False):
             look, last = looks[hue], steps.iloc[-1]
-            ax.step(steps["time"], steps["share"], where="post", color=look.color, ls=dashes[level])
-            ax.plot(last["time"], last["share"], look.marker, color=look.color, ms=4, clip_on=False)
+            time = steps["time"] + shift[hue, level]
+            ax.step(time, steps["share"], where="post", color=look.color, ls=dashes[level])
+            ax.plot(time.iloc[-1], last["share"], look.marker, color=look.color, ms=4, clip_on=False)
         ax.set(title=f"{threshold:g} % test accuracy", ylim=(-3, 103), xlabel="Epoch")
         ax.xaxis.set_major_locator(MaxNLocator(nbins="auto", steps=[1, 2, 5, 10], integer=True))
     for ax in axes[:, 0]:

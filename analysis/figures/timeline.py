@@ -121,5 +121,5 @@ def _lanes(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
             slot = next((i for i, until in enumerate(free) if until <= start + slack), len(free))
             free[slot : slot + 1] = [end]
             lane[index] = len(names) + slot
-        names += [f"{host} {device}" + (f" ({i + 1})" if i else "") for i in range(len(free))]
+        names += [f"{host} {device}" + (f", place {i + 1}" if len(free) > 1 else "") for i in range(len(free))]
     return table.assign(lane=lane, place=table["host"] + " " + table["device"]), names

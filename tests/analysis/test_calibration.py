@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis.comparison import compare, decide, mean_interval, welch_interval
-from analysis.families import comparison_table, pairs
+from analysis.families import Pair, comparison_table, pairs
 from analysis.question import Question
 from analysis.records import AXES
 
@@ -59,6 +59,36 @@ def test_a_study_s_verdicts_are_those_of_the_joint_intervals() -> None:
     intervals = [welch_interval(sample, samples[0], 1 - 0.05 / 6) for sample in samples[1:]]
     assert baseline["verdict"].tolist() == [decide(interval, 0.5) for interval in intervals]
     assert set(baseline["verdict"]) == {"larger", "undecided"}
+
+
+def test_a_whole_a_a_study_gives_false_verdicts_at_most_5_percent() -> None:
+    """Baseline and exploratory comparisons together, 5 seeds, 1 point between seeds and d = 1."""
+    rng = np.random.default_rng(13)
+    points = pd.DataFrame({axis: [0] * 6 for axis in AXES})
+    points[["num_blocks", "batch_norm"]] = [(b, n) for b in (1, 3, 5) for n in (0, 1)]
+    chosen, _ = pairs(points, ("num_blocks", "batch_norm"), Question(baseline={"num_blocks": 1, "batch_norm": 0}))
+    assert {pair.family for pair in chosen} == {"baseline", "exploratory"}
+    false = 0
+    for _ in range(100):
+        runs = {"condition": np.repeat(range(6), 5), "seed": np.tile(range(5), 6)}
+        table = pd.DataFrame({**runs, "test_accuracy": rng.normal(55.0, SD, 30)})
+        false += bool((comparison_table(table, chosen, 1.0)["verdict"] == "larger").any())
+    assert false <= 5
+
+
+def test_adjusted_p_values_of_a_a_studies_are_seldom_small() -> None:
+    """Four conditions against a baseline: unadjusted, one in six studies would hold a p-value below 5 %."""
+    rng = np.random.default_rng(14)
+    chosen = [Pair("baseline", "", number, 0) for number in range(1, 5)]
+    small, unadjusted, repeats = 0, 0, 100
+    for _ in range(repeats):
+        runs = {"condition": np.repeat(range(5), 5), "seed": np.tile(range(5), 5)}
+        table = pd.DataFrame({**runs, "test_accuracy": rng.normal(55.0, SD, 25)})
+        result = comparison_table(table, chosen, 1.0)
+        small += bool((result["p_adjusted"] < 0.05).any())
+        unadjusted += bool((result["p"] < 0.05).any())
+    assert small / repeats <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / repeats)
+    assert unadjusted / repeats > 0.1
 
 
 def test_equal_conditions_with_plenty_of_seeds_are_smaller_than_d() -> None:

@@ -109,7 +109,6 @@ def test_verdict_is_read_off_the_interval(interval: tuple[float, float], verdict
 @pytest.mark.parametrize(
     ("a", "b", "said"),
     [
-        ([], [1.0, 2.0], "no finished run"),
         ([1.0], [1.0, 2.0], "one finished run"),
         ([1.0], [2.0], "one finished run"),
         ([5.0, 5.0, 5.0], [7.0, 7.0, 7.0], "all runs of a condition are equal"),
@@ -120,6 +119,22 @@ def test_too_little_is_said_and_undecided(a: list[float], b: list[float], said: 
     result = compare(series(a), series(b), 1.0)
     assert said in result.note
     assert result.verdict == "undecided"
+
+
+def test_a_side_without_a_finished_run_is_no_data_and_not_undecided() -> None:
+    for a, b in (([], [1.0, 2.0]), ([1.0, 2.0], [math.nan]), ([], [])):
+        result = compare(series(a), series(b), 1.0)
+        assert result.verdict == "no data"
+        assert "no finished run" in result.note
+        assert result.seeds_needed is None
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_equal_constant_data_behave(n: int) -> None:
+    result = compare(series([10.0] * n), series([10.0] * n), 1.0)
+    assert (result.difference, result.improvement, result.verdict) == (0.0, 0.5, "undecided")
+    assert math.isnan(result.interval[0])
+    assert math.isnan(result.effect)
 
 
 def test_one_constant_side_still_gives_an_interval() -> None:

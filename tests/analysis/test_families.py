@@ -93,6 +93,17 @@ def test_baseline_p_values_are_dunnetts(groups: dict[int, list[float]]) -> None:
     assert again["p_adjusted"].tolist() == result["p_adjusted"].tolist()
 
 
+def test_dunnett_over_several_baselines_is_multiplied_by_their_number(groups: dict[int, list[float]]) -> None:
+    groups |= {number + 4: [v + 0.3 for v in values] for number, values in groups.items()}
+    chosen = [Pair("baseline", "", a, b) for b in (0, 4) for a in range(b + 1, b + 4)]
+    result = comparison_table(runs(groups), chosen, 1.0)
+    one = stats.dunnett(*(groups[i] for i in (1, 2, 3)), control=groups[0], rng=np.random.default_rng(0))
+    assert result["p_adjusted"].tolist() == pytest.approx([min(1.0, 2 * p) for p in one.pvalue] * 2)
+    groups[7] = [10.0, 10.0, 55.0, 52.0, 10.0]
+    mixed = comparison_table(runs(groups), chosen, 1.0)
+    assert mixed["adjustment"].unique().tolist() == ["Holm"], "one adjustment for a family"
+
+
 def test_dunnett_gives_way_where_spreads_differ(groups: dict[int, list[float]]) -> None:
     groups[3] = [10.0, 10.0, 55.0, 52.0, 10.0]  # three of five runs diverged
     result = table(groups, "baseline")

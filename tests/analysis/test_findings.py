@@ -89,3 +89,11 @@ def test_every_run_has_a_condition_and_a_time(findings: dict[str, Findings], nam
     found = findings[name]
     assert found.runs["condition"].isin(found.conditions.index).all()
     assert len(found.times) == len(found.runs) * len(found.question.thresholds)
+
+
+def test_of_two_equal_trials_the_one_that_came_further_counts(tmp_path: Path) -> None:
+    study = Simulation(configurations=({"lr": 0.01}, {"lr": 0.01}), seeds=(0, 1), failed={0: 3})
+    found = find(read(simulate(tmp_path, study)))
+    assert found.runs["trial_id"].tolist() == ["0001", "0001"]
+    assert found.runs["complete"].all()
+    assert any("trial 0000 repeats" in p for p in found.problems)

@@ -10,9 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", "-m", "analysis", *map(str, arguments)]
-    environment = {**os.environ, "COLUMNS": "100"}
+    environment = {**os.environ, "COLUMNS": "100", **settings}
     return subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True)
 
 
@@ -40,6 +40,18 @@ def test_wrong_input_exits_with_2(tmp_path: Path, arguments: list[str], said: st
     assert result.returncode == 2
     assert said in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_another_process_writes_the_same_bytes(directories: dict[str, Path], tmp_path: Path) -> None:
+    """Also with other hashes of strings, which order every set of them."""
+    for seed in ("1", "2"):
+        out = tmp_path / seed
+        result = run(directories["search"], "--out", out, "--formats", "svg, png,pdf", PYTHONHASHSEED=seed)
+        assert result.returncode == 0, result.stderr
+    files = sorted(p.relative_to(tmp_path / "1") for p in (tmp_path / "1").rglob("*") if p.is_file())
+    assert len(files) > 40
+    for name in files:
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes(), name
 
 
 def test_unknown_format_exits_with_2(directories: dict[str, Path], tmp_path: Path) -> None:

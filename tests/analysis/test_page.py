@@ -103,6 +103,20 @@ def test_the_question_and_the_verdict_come_first(pages: dict[str, Path], window:
     assert heads[:3] == ["Verdict", "Figures", "Tables"]
 
 
+def test_a_figure_s_title_is_read_once(pages: dict[str, Path], window: Browser) -> None:
+    """The picture carries it; the heading beside it is for screen readers and takes no room."""
+    window.size(1280, 900)
+    window.open(pages["depth"])
+    found = window.run("""
+        return [...document.querySelectorAll("figure")].map(f => {
+          const box = f.querySelector("h3").getBoundingClientRect();
+          return [f.querySelector("h3").textContent.length > 3, box.width * box.height];
+        });
+    """)
+    assert len(found) > 8
+    assert all(named and area <= 1 for named, area in found)
+
+
 def test_words_of_strangers_cannot_become_markup(directories: dict[str, Path], tmp_path: Path, window: Browser) -> None:
     directory = Path(shutil.copytree(directories["single"], tmp_path / "copy"))
     lines = (directory / "study.yaml").read_text().splitlines()

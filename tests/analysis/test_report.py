@@ -67,15 +67,61 @@ def test_summary_fits_a_narrow_terminal(depth: Report) -> None:
     assert "Time (s)" in header
 
 
-def test_selected_formats_replace_an_earlier_report(directories: dict[str, Path], tmp_path: Path) -> None:
-    write_report(directories["learning_rate"], tmp_path, ("svg",))
+def test_formats_of_an_earlier_report_are_drawn_again_and_said(directories: dict[str, Path], tmp_path: Path) -> None:
+    old = write_report(directories["learning_rate"], tmp_path, ("svg",))
+    assert "earlier report" not in printed(old)
     own = tmp_path / "figures" / "mine.svg"
     own.write_text("kept")
+    before = (tmp_path / "figures" / "convergence.svg").read_bytes()
     report = write_report(directories["corners"], tmp_path, ("pdf",))
-    names = sorted(p.name for p in (tmp_path / "figures").iterdir())
-    assert names == sorted(["mine.svg", *(f"{d.entry.name}.pdf" for d in report.drawn)])
-    assert "learning_rate.pdf" not in names
+    names = {p.name for p in (tmp_path / "figures").iterdir()}
+    assert names == {"mine.svg", *(f"{d.entry.name}.{kind}" for d in report.drawn for kind in ("pdf", "svg"))}
+    assert "learning_rate.svg" not in names
     assert (tmp_path / "figures" / "convergence.pdf").read_bytes().startswith(b"%PDF")
+    assert (tmp_path / "figures" / "convergence.svg").read_bytes() not in (before, b"")
+    assert own.read_text() == "kept"
+    said = f"Figures: {len(report.drawn)} as pdf; the svg files of an earlier report were drawn again too"
+    assert said in " ".join(printed(report).split())
+
+
+def test_tables_of_an_earlier_report_do_not_stay(directories: dict[str, Path], tmp_path: Path) -> None:
+    write_report(directories["corners"], tmp_path, ())
+    tables = tmp_path / "tables"
+    (tables / "mine.csv").write_text("kept")
+    assert (tables / "logrank.csv").exists()
+    assert (tables / "figure_interaction_means.csv").exists()
+    write_report(directories["single"], tmp_path, ())
+    left = {p.name for p in tables.iterdir()}
+    assert "mine.csv" in left
+    assert not {"logrank.csv", "comparisons.csv", "figure_interaction.csv", "figure_interaction_means.csv"} & left
+
+
+def test_every_number_drawn_is_in_a_table(depth: Report) -> None:
+    """The single runs and the two sides of the head-to-head too; conditions are named, not only numbered."""
+    tables = {p.stem: pd.read_csv(p) for p in (depth.out / "tables").iterdir()}
+    curves = depth.findings.curves
+    singles = tables["figure_convergence_runs"]
+    assert len(singles) == len(curves)
+    assert singles["test_accuracy"].tolist() == pytest.approx(curves["test_accuracy"].tolist())
+    assert {"seconds", "iterations", "train_loss"} <= set(singles)
+    assert set(tables["figure_head_to_head_means"]["configuration"]) == {
+        "10 blocks, batch norm",
+        "10 blocks, no batch norm",
+    }
+    assert tables["figure_head_to_head"][["a", "b"]].drop_duplicates().to_numpy().tolist() == [
+        ["10 blocks, batch norm", "10 blocks, no batch norm"]
+    ]
+    assert tables["figure_interaction"]["num_blocks"].tolist() == [1, 3, 5, 10, 20]
+    for name, table in tables.items():
+        if "condition" in table:
+            names = table["configuration"].tolist()
+            assert names == [depth.findings.label(n) for n in table["condition"]], name
+
+
+def test_other_measures_carry_no_verdict(depth: Report) -> None:
+    table = pd.read_csv(depth.out / "tables" / "other_measures.csv")
+    assert not {"verdict", "seeds_needed"} & set(table)
+    assert "p_adjusted" in table
 
 
 def test_the_same_results_give_the_same_report(directories: dict[str, Path], tmp_path: Path) -> None:

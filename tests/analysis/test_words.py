@@ -1,10 +1,13 @@
 import math
+from pathlib import Path
 
 import pytest
 
 from analysis.comparison import MOST_SEEDS
-from analysis.findings import Findings
-from analysis.words import headline, interval, mean_sd, p_value, points, tally, verdict
+from analysis.findings import Findings, find
+from analysis.results import read
+from analysis.words import BEYOND_NOTE, headline, interval, mean_sd, p_value, points, tally, verdict
+from tests.analysis.simulate import Simulation, corners, simulate
 
 NAN = math.nan
 
@@ -33,6 +36,7 @@ def row(verdict: str, low: float, high: float, needed: float | None = None, note
             "undecided, more than 1,000 seeds would be needed to decide",
         ),
         (row("undecided", NAN, NAN, None, "one run"), "undecided (one run)"),
+        (row("no data", NAN, NAN, None, "no finished run on one side"), "no data yet (no finished run on one side)"),
     ],
 )
 def test_verdict_in_words(given: dict, said: str) -> None:
@@ -60,7 +64,7 @@ def test_declared_question_comes_first(findings: dict[str, Findings]) -> None:
 
 def test_unfinished_side_has_no_verdict(findings: dict[str, Findings]) -> None:
     lines = [str(line) for group in headline(findings["killed"]) for line in group.lines]
-    assert "3 blocks, batch norm: no verdict, no finished run on one side" in lines
+    assert "3 blocks, batch norm: no data yet (no finished run on one side)" in lines
 
 
 def test_a_single_configuration_gets_its_mean(findings: dict[str, Findings]) -> None:
@@ -84,3 +88,42 @@ def test_tally_counts_each_family(findings: dict[str, Findings]) -> None:
     larger = (comparisons[comparisons["family"] == "baseline"]["verdict"] == "larger").sum()
     assert lines[0].startswith(f"baseline: {larger} of 9 differences larger than 1 point")
     assert lines[1].startswith("exploratory: ")
+
+
+def test_tally_counts_pairs_without_runs_apart(findings: dict[str, Findings]) -> None:
+    comparisons = findings["killed"].comparisons
+    baseline = comparisons[comparisons["family"] == "baseline"]
+    missing = int(((baseline["n_a"] == 0) | (baseline["n_b"] == 0)).sum())
+    undecided = int((baseline["verdict"] == "undecided").sum())
+    assert missing == 3
+    assert baseline.loc[baseline["verdict"] == "undecided", "n_a"].min() > 0
+    assert tally(comparisons, 1.0)[0].endswith(f"{undecided} undecided, 3 without data yet")
+    assert "without data" not in tally(findings["depth"].comparisons, 1.0)[0]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "signed", "said"),
+    [
+        (-3.0, 60.0, False, "[−3.00, 60.00]*"),
+        (40.0, 100.5, False, "[40.00, 100.50]*"),
+        (0.0, 100.0, False, "[0.00, 100.00]"),
+        (-3.0, 60.0, True, "[−3.00, +60.00]"),
+        (-203.1, 165.9, True, "[−203.10, +165.90]*"),
+    ],
+)
+def test_intervals_beyond_what_is_possible_are_marked(low: float, high: float, signed: bool, said: str) -> None:
+    assert interval(low, high, signed) == said
+
+
+def test_the_mark_is_explained_where_it_stands(tmp_path: Path) -> None:
+    study = corners(seeds=(0, 1), seed_sd=30.0)
+    for group in headline(find(read(simulate(tmp_path, study)))):
+        marked = any("]*" in str(line) for line in group.lines)
+        assert marked == (BEYOND_NOTE in group.reading)
+        assert marked
+
+
+def test_the_mark_is_explained_for_a_lone_configuration(tmp_path: Path) -> None:
+    (group,) = headline(find(read(simulate(tmp_path, Simulation(seeds=(0, 1), seed_sd=30.0)))))
+    assert "]*" in str(group.lines[0])
+    assert group.reading == BEYOND_NOTE

@@ -1,5 +1,7 @@
 """Figures of comparisons: head to head, forest, interaction."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,9 @@ from analysis import style
 from analysis.comparison import welch_interval
 from analysis.figures import forest, head_to_head, interaction
 from analysis.figures.common import NoDataError
-from analysis.findings import Findings
+from analysis.findings import Findings, find
+from analysis.results import read
+from tests.analysis.simulate import corners, simulate
 
 
 def test_head_to_head_is_the_declared_question(findings: dict[str, Findings]) -> None:
@@ -65,3 +69,18 @@ def test_nothing_to_compare(findings: dict[str, Findings], name: str) -> None:
     for module in (head_to_head, forest, interaction):
         with pytest.raises(NoDataError):
             module.info(findings[name])
+
+
+def test_differences_beyond_100_points_are_cut_off_and_said(findings: dict[str, Findings], tmp_path: Path) -> None:
+    found = find(read(simulate(tmp_path, corners(seeds=(0, 1), seed_sd=30.0))))
+    shown = forest.info(found)
+    assert shown.table["joint_interval_high"].max() > 100
+    assert "beyond ±100 points" in shown.source
+    assert "beyond" not in forest.info(findings["depth"]).source
+    with style.theme():
+        low, high = forest.draw(shown).axes[0].get_xlim()
+        side = interaction.draw(interaction.info(found)).axes[0].get_ylim()
+    assert low >= -104
+    assert high <= 104
+    assert side[0] >= -2
+    assert side[1] <= 102

@@ -1,10 +1,14 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from analysis import style
 from analysis.figures import final_accuracy, generalisation_gap
 from analysis.figures.common import NoDataError
-from analysis.findings import Findings
+from analysis.findings import Findings, find
+from analysis.results import read
+from tests.analysis.simulate import corners, simulate
 
 
 def test_every_run_is_a_point(findings: dict[str, Findings]) -> None:
@@ -44,3 +48,19 @@ def test_gap_is_train_minus_test(findings: dict[str, Findings]) -> None:
 def test_too_many_groups_are_refused_with_the_reason(findings: dict[str, Findings]) -> None:
     with pytest.raises(NoDataError, match="groups are too many"):
         final_accuracy.info(findings["search"])
+
+
+def test_intervals_beyond_0_to_100_percent_are_cut_off_and_said(findings: dict[str, Findings], tmp_path: Path) -> None:
+    found = find(read(simulate(tmp_path, corners(seeds=(0, 1), seed_sd=20.0))))
+    shown = final_accuracy.info(found)
+    assert shown.table["low"].min() < 0
+    assert "beyond 0 to 100 %" in shown.source
+    assert "beyond" not in final_accuracy.info(findings["depth"]).source
+    with style.theme():
+        low, high = final_accuracy.draw(shown).axes[0].get_ylim()
+    assert low >= -2
+    assert high <= 102
+
+
+def test_a_gap_below_zero_is_possible(findings: dict[str, Findings]) -> None:
+    assert "beyond" not in generalisation_gap.info(findings["depth"]).source

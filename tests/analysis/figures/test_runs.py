@@ -87,7 +87,7 @@ def test_trials_at_once_on_a_device_get_lanes(findings: dict[str, Findings]) -> 
     found = findings["depth"]
     log = found.results.log.assign(device="cuda:0")
     shown = timeline.info(replace(found, results=replace(found.results, log=log)))
-    assert shown.lanes == ("node1 cuda:0", "node1 cuda:0 (2)")
+    assert shown.lanes == ("node1 cuda:0, place 1", "node1 cuda:0, place 2")
     for _, bars in shown.table.sort_values("start").groupby("lane"):
         assert (bars["start"].to_numpy()[1:] >= bars["end"].to_numpy()[:-1] - 1e-6).all()
 
@@ -101,3 +101,12 @@ def test_a_resumed_trial_has_two_bars(findings: dict[str, Findings]) -> None:
     shown = timeline.info(replace(found, results=replace(found.results, log=log)))
     assert len(shown.table) == 2
     assert shown.table["end"].min() == pytest.approx(shown.table["start"].max(), abs=1e-3)
+
+
+def test_survival_curves_that_coincide_stand_beside_one_another(findings: dict[str, Findings]) -> None:
+    with style.theme():
+        figure = survival.draw(survival.info(findings["depth"]))
+    times = [np.asarray(line.get_xdata(), dtype=float) for line in figure.axes[0].lines]
+    starts = [float(time[0]) for time in times if len(time) > 1]
+    assert len(starts) == len(set(starts)) == 10
+    assert max(map(abs, starts)) < 0.5
