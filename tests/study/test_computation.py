@@ -1,7 +1,9 @@
+import dataclasses
 import itertools
 import logging
 import math
 import statistics
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from scipy import stats
 
 from study import computation
 from study.computation import KernelComputation, TorchComputation, computation_for
-from study.data import load
+from study.data import ImageData, load
 from study.kernels.build import KernelsUnavailableError
 from study.model import ReplicatedNetwork
 from study.space import Configuration
@@ -29,6 +31,13 @@ def by_pytorch(*arguments, **options) -> Training:
     training = Training(*arguments, **options)
     training.computation = TorchComputation(training.network, training.precision)
     return training
+
+
+def some_digits(count: int) -> ImageData:
+    digits = load("digits", Path())
+    return dataclasses.replace(
+        digits, train_images=digits.train_images[:count], train_labels=digits.train_labels[:count]
+    )
 
 
 def network(**changes) -> ReplicatedNetwork:
@@ -74,14 +83,14 @@ def test_thirty_seeds_reach_the_accuracy_that_they_reach_by_pytorch():
     was fixed beforehand: one percentage point, the studies' own meaningful difference.
     """
     margin, seeds = 1.0, range(30)
-    setting = configuration(batch_norm=True, num_blocks=1, epochs=5)
-    arguments = setting, load("digits", data_dir=None), seeds  # pyright: ignore[reportArgumentType]
+    setting = configuration(batch_norm=True, num_blocks=1, epochs=6)
+    arguments = setting, some_digits(512), seeds
     ours, theirs = Training(*arguments), by_pytorch(*arguments)
     a, b = ([training.run_epoch() for _ in range(setting.epochs)][-1].test_accuracy for training in (ours, theirs))
     differences = [x - y for x, y in zip(a, b, strict=True)]
     half = stats.t.ppf(0.95, len(seeds) - 1) * statistics.stdev(differences) / math.sqrt(len(seeds))
     assert abs(statistics.mean(differences)) + half < margin
-    assert statistics.mean(a) > 70  # they did learn
+    assert statistics.mean(a) > 50  # they did learn
 
 
 @pytest.mark.parametrize("precision", ["bf16"])
