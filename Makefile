@@ -21,7 +21,7 @@ study: .venv/installed
 	    $(if $(wildcard $(RESULTS)/study.yaml),--resume)
 
 test: .venv/installed
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: .venv/installed
 	$(BIN)/ruff check .

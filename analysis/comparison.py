@@ -168,6 +168,18 @@ def decide(interval: Interval, meaningful: float) -> Verdict:
     return "undecided"
 
 
+def holm(p: np.ndarray) -> np.ndarray:
+    """Return the p-values of a family adjusted so that its family-wise error is bounded (Holm 1979).
+
+    p: shape (m,). A NaN, where no test was possible, stays and does not count to the family.
+    """
+    p = np.asarray(p, dtype=float)
+    order = np.argsort(p)[: np.count_nonzero(~np.isnan(p))]  # NaN sorts last
+    adjusted = np.full(len(p), np.nan)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)))
+    return adjusted
+
+
 def improvement(a: np.ndarray, b: np.ndarray) -> float:
     """Return the share of pairs (run of a, run of b) in which a is higher, ties counted half."""
     if not len(a) or not len(b):

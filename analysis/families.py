@@ -20,9 +20,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
-from analysis.comparison import compare, constant
+from analysis.comparison import compare, constant, holm
 from analysis.convergence import by_condition
 from analysis.question import Condition, Question
 from analysis.records import AXES
@@ -106,13 +105,10 @@ def comparison_table(
 def _adjusted(family: str, rows: list[dict[str, Any]], values: Mapping[int, pd.Series]) -> list[dict[str, Any]]:
     method = {"declared": "Holm", "baseline": "Holm", "exploratory": "Benjamini-Hochberg"}[family]
     p = np.array([row["p"] for row in rows], dtype=float)
-    adjusted = np.full(len(p), np.nan)
+    adjusted = holm(p)
     known = ~np.isnan(p)
-    if known.any():
-        if family == "exploratory":
-            adjusted[known] = stats.false_discovery_control(p[known])
-        else:
-            adjusted[known] = multipletests(p[known], method="holm")[1]
+    if family == "exploratory":
+        adjusted[known] = stats.false_discovery_control(p[known])
     named = [method] * len(rows)
     if family == "baseline":
         for index, value in _dunnett(rows, values).items():

@@ -4,11 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
-from analysis.comparison import half_width
+from analysis.comparison import half_width, holm
 from analysis.findings import Findings
 from analysis.records import AXES
 from analysis.survival import logrank_p, reached
@@ -82,7 +80,7 @@ def logrank_table(findings: Findings) -> pd.DataFrame:
         if (pair.a, threshold) in groups and (pair.b, threshold) in groups
     ]
     table = pd.DataFrame(rows, columns=["family", "name", "threshold", "a", "b", "p"])
-    table["p_adjusted"] = table.groupby("family")["p"].transform(_holm)
+    table["p_adjusted"] = table.groupby("family")["p"].transform(lambda p: holm(p.to_numpy()))
     return table
 
 
@@ -163,11 +161,3 @@ def _thresholds(findings: Findings, table: pd.DataFrame) -> pd.DataFrame:
         columns[f"seen_{threshold:g}"] = rows["n"]
         columns[f"epochs_to_{threshold:g}"] = rows["text"]
     return pd.DataFrame(columns, index=findings.conditions.index)
-
-
-def _holm(p: pd.Series) -> np.ndarray:
-    values = p.to_numpy(dtype=float)
-    adjusted, known = np.full(len(values), np.nan), ~np.isnan(values)
-    if known.any():
-        adjusted[known] = multipletests(values[known], method="holm")[1]
-    return adjusted

@@ -102,12 +102,17 @@ def _say_if_slow(console: Console) -> None:
 
 def _finish(request: Request, results: ResultsDirectory, statuses: Statuses, console: Console) -> int:
     """Curves, report and the last words; the exit status."""
+    reported = True
     try:
         _report(request, results, console)
     except KeyboardInterrupt:
         say(console, f"the report was interrupted; to write it: python -m analysis {results.path}")
         if _outcome(statuses) == "completed":
             return INTERRUPTED
+    except Exception:  # a full disk, say: what was trained is kept, and that should be the last word
+        traceback.print_exc()
+        say(console, f"the report could not be written; mend the cause above, then: python -m analysis {results.path}")
+        reported = False
     say(console, f"results: {results.path}")
     failed = [status for status in statuses.values() if status.status == "failed"]
     for status in failed:
@@ -119,7 +124,7 @@ def _finish(request: Request, results: ResultsDirectory, statuses: Statuses, con
     if failed:
         say(console, f"{len(failed)} of {len(statuses)} trials failed; --resume tries them again")
         return SOME_FAILED
-    return DONE
+    return DONE if reported else SOME_FAILED
 
 
 def _report(request: Request, results: ResultsDirectory, console: Console) -> None:

@@ -4,12 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from analysis.comparison import (
     MOST_SEEDS,
     compare,
     decide,
     half_width,
+    holm,
     improvement,
     mean_interval,
     seeds_needed,
@@ -154,6 +156,16 @@ def test_ties_count_half() -> None:
     assert improvement(np.array([1.0, 2.0]), np.array([1.0, 2.0])) == 0.5
     assert improvement(np.array([3.0]), np.array([1.0, 3.0])) == 0.75
     assert math.isnan(improvement(np.array([]), np.array([1.0])))
+
+
+def test_holm_is_that_of_statsmodels_and_leaves_out_what_was_not_tested() -> None:
+    p = np.random.default_rng(4).uniform(0, 0.2, 12)
+    p[3] = p[7]
+    assert holm(p) == pytest.approx(np.asarray(multipletests(p, method="holm")[1]))
+    with_gaps = holm(np.array([math.nan, 0.01, 0.04, math.nan, 0.03]))
+    assert with_gaps == pytest.approx([math.nan, 0.03, 0.06, math.nan, 0.06], nan_ok=True)
+    assert holm(np.array([])).shape == (0,)
+    assert np.isnan(holm(np.array([math.nan]))).all()
 
 
 def test_seeds_needed_is_the_smallest_n_that_decides() -> None:

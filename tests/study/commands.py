@@ -13,6 +13,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
+# Ray's workers are nice to others (15 by default): beside other tests on two cores they would hardly run.
+FAIR_SHARE = {"RAY_worker_niceness": "0"}
+
 SMALL = """\
 name: small
 question: Does a block help?
@@ -63,7 +66,7 @@ def run(space: Path, *arguments: str, **changes: str) -> subprocess.CompletedPro
 def environment(**changes: str) -> dict[str, str]:
     """This one, with the checkout importable and nothing of another Ray in it."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
-    return inherited | {"PYTHONPATH": str(ROOT)} | changes
+    return inherited | {"PYTHONPATH": str(ROOT)} | FAIR_SHARE | changes
 
 
 def epoch_lines(results: Path, trial_id: str) -> list[dict[str, Any]]:

@@ -1,10 +1,7 @@
 """Ray Tune for real, on a Ray of this machine; GPUs are Ray's logical ones."""
 
 import json
-import os
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import ray
@@ -15,6 +12,7 @@ from study.results import ResultsDirectory
 from study.space import Resources, load_study
 from study.tune import TuneError, concurrent_trials, connect, make_tuner, shortage, trial_resources
 from tests.study.commands import write_space
+from tests.study.probe import Probe
 
 LAPTOP = [{"CPU": 2.0}]
 CLUSTER = [{"CPU": 0.0}, {"CPU": 8.0, "GPU": 1.0}, {"CPU": 8.0, "GPU": 4.0}]
@@ -71,27 +69,6 @@ def test_no_cluster_at_the_address(address, words):
     assert not ray.is_initialized()
 
 
-class Probe(tune.Trainable):
-    """Says which GPU it was given, and ends only when all the trials that should run at once do."""
-
-    def setup(self, config: dict[str, Any], folder: str = "", together: int = 0) -> None:
-        gpus = ray.get_runtime_context().get_accelerator_ids()["GPU"]
-        seen = {"gpus": gpus, "visible": os.environ.get("CUDA_VISIBLE_DEVICES")}
-        Path(folder, f"{config['trial']['number']}.json").write_text(json.dumps(seen))
-        self.folder, self.together = Path(folder), together
-
-    def step(self) -> dict[str, Any]:
-        deadline = time.monotonic() + 300
-        while len(list(self.folder.glob("*.json"))) < self.together:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{len(list(self.folder.glob('*.json')))} trials at once")
-            time.sleep(0.1)
-        return {"done": True, "epoch": 1}
-
-    def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Nothing to save."""
-
-
 def test_half_a_gpu_a_trial_runs_eight_trials_on_four_gpus(tmp_path, monkeypatch):
     grid = ", ".join(map(str, range(8)))
     study = load_study(
@@ -101,7 +78,7 @@ def test_half_a_gpu_a_trial_runs_eight_trials_on_four_gpus(tmp_path, monkeypatch
     seen_folder.mkdir()
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     monkeypatch.setenv("RAY_AIR_NEW_OUTPUT", "0")
-    ray.init(address="local", num_cpus=16, num_gpus=4, include_dashboard=False, log_to_driver=False)
+    ray.init(address="local", num_cpus=9, num_gpus=4, include_dashboard=False, log_to_driver=False)
     try:
         nodes = [node["Resources"] for node in ray.nodes()]
         resources = trial_resources(study.resources, nodes)
