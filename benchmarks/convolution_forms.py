@@ -27,7 +27,7 @@ def grouped(x: Tensor, weight: Tensor) -> Tensor:
 
 
 def grouped_channels_last(x: Tensor, weight: Tensor) -> Tensor:
-    """The same with the channels of a pixel side by side."""
+    """The same with the channels of a pixel side by side; images that lie so already are not copied."""
     return grouped(x.contiguous(memory_format=torch.channels_last), weight)
 
 
@@ -68,19 +68,45 @@ FORMS: dict[str, Form] = {
 
 
 def milliseconds(form: Form, x: Tensor, weight: Tensor, precision: str, *, gradients: bool, times: int = 20) -> float:
-    """The median of some runs, each waited for."""
-    wait = torch.cuda.synchronize if x.device.type == "cuda" else lambda: None
-    seconds = []
-    for _ in range(times + 3):
-        wait()
-        start = time.perf_counter()
+    """Of one pass: on a CPU the median of some; on CUDA the mean of a graph's replays, as training replays steps."""
+
+    def once() -> None:
         with autocast(precision, x.device):
             out = form(x, weight)
         if gradients:
             torch.autograd.grad(out.float().sum(), (x, weight))
-        wait()
+
+    return _replayed(once, times) if x.device.type == "cuda" else _one_by_one(once, times)
+
+
+def _one_by_one(once: Callable[[], None], times: int) -> float:
+    seconds = []
+    for _ in range(times + 3):
+        start = time.perf_counter()
+        once()
         seconds.append(time.perf_counter() - start)
     return 1e3 * statistics.median(seconds[3:])
+
+
+def _replayed(once: Callable[[], None], times: int) -> float:
+    """Without what it costs to launch kernels one by one, which a training step in a graph does not pay either."""
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):
+        for _ in range(3):
+            once()
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        once()
+    began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    graph.replay()
+    began.record()
+    for _ in range(times):
+        graph.replay()
+    ended.record()
+    ended.synchronize()
+    return began.elapsed_time(ended) / times
 
 
 def main() -> None:
@@ -98,7 +124,10 @@ def main() -> None:
             x = torch.randn(options.batch, replicas * CHANNELS, SIDE, SIDE, device=device, requires_grad=True)
             weight = torch.randn(replicas, CHANNELS, CHANNELS, 3, 3, device=device, requires_grad=True)
             for name, form in FORMS.items():
-                forward, both = (milliseconds(form, x, weight, precision, gradients=g) for g in (False, True))
+                last = form is grouped_channels_last
+                layout = torch.channels_last if last else torch.contiguous_format
+                laid = x.detach().contiguous(memory_format=layout).requires_grad_()
+                forward, both = (milliseconds(form, laid, weight, precision, gradients=g) for g in (False, True))
                 print(f"| {name} | {replicas} | {precision} | {forward:.3f} | {both:.3f} |", flush=True)
 
 

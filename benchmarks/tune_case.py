@@ -33,16 +33,23 @@ class Trial:
     """What the record of a trial tells.
 
     Attributes:
-        seconds: from the start of its first epoch to the end of its last.
+        began: when its first epoch did, in seconds of the clock.
+        ended: when its last epoch did.
         training: of these, what its epochs themselves took.
         process: its id.
         computation: what computed.
     """
 
-    seconds: float
+    began: float
+    ended: float
     training: float
     process: int
     computation: str
+
+    @property
+    def seconds(self) -> float:
+        """From the start of its first epoch to the end of its last."""
+        return self.ended - self.began
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,14 +117,17 @@ def laid_out(folder: Path) -> list[str]:
 
 
 def epochs_rate(run: TuneRun, case: Case, share: float) -> float:
-    """Model-epochs per second from the start of each trial's first epoch to the end of its last.
+    """Model-epochs per second from the start of the first trial's first epoch to the end of the last one's last.
+
+    The slowest counts for all, as for the loop by itself: a trial gains where another has not begun or has ended.
 
     Args:
         run: of the case.
         case: what was run.
         share: what part of a model-epoch a run's epoch was.
     """
-    return sum(case.replicas * case.epochs * share / trial.seconds for trial in run.trials)
+    seconds = max(trial.ended for trial in run.trials) - min(trial.began for trial in run.trials)
+    return len(run.trials) * case.replicas * case.epochs * share / seconds
 
 
 def command_rate(run: TuneRun, case: Case, share: float) -> float:
@@ -149,9 +159,10 @@ def trial_of(record: Path) -> Trial:
     if not rows:
         raise CaseError(f"trial {record.stem} has no epochs")
     first, last = rows[0], rows[-1]
-    between = datetime.datetime.fromisoformat(last["finished"]) - datetime.datetime.fromisoformat(first["finished"])
+    finished, ended = (datetime.datetime.fromisoformat(row["finished"]).timestamp() for row in (first, last))
     return Trial(
-        seconds=between.total_seconds() + first["seconds"],
+        began=finished - first["seconds"],
+        ended=ended,
         training=last["seconds"],
         process=last["pid"],
         computation=last["device"],

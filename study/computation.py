@@ -4,11 +4,14 @@ Both give the same logits within rounding; the training loop does not know which
 """
 
 import functools
+import itertools
 import logging
 from collections.abc import Iterator
 from typing import Protocol
 
+import torch
 from torch import Tensor
+from torch.func import functional_call
 
 from study.images import Images
 from study.kernels.build import KernelsUnavailableError
@@ -65,9 +68,8 @@ class TorchComputation:
     """Everything by PyTorch, the replicas as grouped convolutions; on any device, in any precision."""
 
     name = "PyTorch"
-    # On a CPU large enough to drown the cost of a call, small enough that the activations of all replicas stay in a
-    # core's cache; on a GPU large, as each batch costs a launch of every kernel.
-    _PIECE_ON_CPU, _PIECE = 250, 2000
+    # Large, as each batch costs a GPU a launch of every kernel.
+    _PIECE = 2000
 
     def __init__(self, network: ReplicatedNetwork, precision: str) -> None:
         self._network = network
@@ -84,10 +86,58 @@ class TorchComputation:
     def evaluate(self, images: Images) -> Iterator[tuple[Tensor, Tensor]]:
         """See Computation."""
         self._network.eval()
-        for pixels, labels in images.batches(self._PIECE_ON_CPU if self._device.type == "cpu" else self._PIECE):
+        for pixels, labels in images.batches(self._PIECE):
             with autocast(self._precision, self._device):
                 logits = self._network(pixels)
             yield logits, labels
+
+
+class OneByOneComputation:
+    """Everything by PyTorch, one replica after another; for a CPU.
+
+    A core gains nothing from replicas side by side, and grouped convolutions cost it half as much again: their
+    activations are too large for its caches and for the memory that the allocator keeps.
+    """
+
+    name = "PyTorch"
+    # Large enough to drown the cost of a call, small enough that the activations stay in a core's cache.
+    _PIECE = 250
+
+    def __init__(self, network: ReplicatedNetwork, configuration: Configuration, precision: str) -> None:
+        self._network = network
+        # What a replica runs through; its own parameters and buffers never take part.
+        self._lone = ReplicatedNetwork(configuration, [0], network.fc2.weight.shape[1])
+        self._precision = precision
+        self._device = network.conv1.weight.device
+
+    def logits(self, images: Images, batch: Tensor) -> Tensor:
+        """See Computation."""
+        self._lone.train()
+        return torch.cat(
+            [
+                self._forward(replica, images.batch(indices))
+                for replica, indices in zip(self._replicas(), batch.split(1), strict=True)
+            ]
+        )
+
+    def evaluate(self, images: Images) -> Iterator[tuple[Tensor, Tensor]]:
+        """See Computation."""
+        self._lone.eval()
+        replicas = self._replicas()
+        for pixels, labels in images.batches(self._PIECE):
+            yield torch.cat([self._forward(replica, pixels) for replica in replicas]), labels
+
+    def _replicas(self) -> list[dict[str, Tensor]]:
+        """The parameters and buffers of each replica, views of those of the network: (1, ...) of (R, ...)."""
+        replicas: list[dict[str, Tensor]] = [{} for _ in range(self._network.replicas)]
+        for name, tensor in itertools.chain(self._network.named_parameters(), self._network.named_buffers()):
+            for replica, own in zip(replicas, tensor.split(1), strict=True):
+                replica[name] = own
+        return replicas
+
+    def _forward(self, replica: dict[str, Tensor], pixels: Tensor) -> Tensor:
+        with autocast(self._precision, self._device):
+            return functional_call(self._lone, replica, pixels)
 
 
 def computation_for(network: ReplicatedNetwork, configuration: Configuration, precision: str) -> Computation:
@@ -97,6 +147,8 @@ def computation_for(network: ReplicatedNetwork, configuration: Configuration, pr
             return KernelComputation(network, configuration)
         except KernelsUnavailableError as error:
             _say_once(f"training with PyTorch alone, several times slower than with the kernels: {error}")
+    if network.conv1.weight.device.type == "cpu":
+        return OneByOneComputation(network, configuration, precision)
     return TorchComputation(network, precision)
 
 

@@ -7,6 +7,7 @@ than to run. A graph records them once and replays them
 
 import os
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -16,50 +17,68 @@ SWITCH = "RESIDUAL_STUDY_CUDA_GRAPHS"
 # PyTorch asks for a few runs before a capture, in which libraries choose their algorithms and allocate.
 REHEARSALS = 3
 
+# Trains on so many next images. It reads and writes tensors that stay where they are, and never asks the device for a
+# value.
 Step = Callable[[int], None]
 
 
-def graphed(step: Step, state: Sequence[Tensor], device: torch.device) -> Step:
-    """The step as it is on a CPU; on CUDA, replayed from a graph for each number of images.
+class Launcher(Protocol):
+    """Takes a step; always the same one."""
+
+    def __call__(self, step: Step, size: int) -> None:
+        """Train on the next ``size`` images."""
+        ...
+
+
+def launcher(state: Sequence[Tensor], device: torch.device) -> Launcher:
+    """Takes a step as it is on a CPU; on CUDA, replays it from a graph for each number of images.
+
+    It is given the step each time, and does not keep it: a run that held its own method would never be freed by itself.
 
     Args:
-        step: trains on so many next images; it reads and writes tensors that stay where they are, and never asks the
-            device for a value.
         state: every tensor that the step changes.
         device: where they are.
     """
     if device.type != "cuda" or os.environ.get(SWITCH, "").lower() in ("off", "0"):
-        return step
-    return _Graphs(step, state)
+        return plainly
+    return _Graphs(state)
+
+
+def plainly(step: Step, size: int) -> None:
+    """Takes the step as it is."""
+    step(size)
 
 
 def rehearse(step: Callable[[], None], state: Sequence[Tensor], times: int) -> None:
-    """Run the step some times and put the state back to what it was before."""
+    """Run the step some times, each from the state as it is now, and leave it so.
+
+    Each, because the steps of an epoch's end would otherwise run past it.
+    """
     before = [tensor.detach().clone() for tensor in state]
     for _ in range(times):
         step()
-    with torch.no_grad():
-        for tensor, value in zip(state, before, strict=True):
-            tensor.copy_(value)
+        with torch.no_grad():
+            for tensor, value in zip(state, before, strict=True):
+                tensor.copy_(value)
 
 
 class _Graphs:
-    def __init__(self, step: Step, state: Sequence[Tensor]) -> None:
-        self._step, self._state = step, state
+    def __init__(self, state: Sequence[Tensor]) -> None:
+        self._state = state
         self._graphs: dict[int, torch.cuda.CUDAGraph] = {}
 
-    def __call__(self, size: int) -> None:
+    def __call__(self, step: Step, size: int) -> None:
         if size not in self._graphs:
-            self._graphs[size] = self._capture(size)
+            self._graphs[size] = self._capture(step, size)
         self._graphs[size].replay()
 
-    def _capture(self, size: int) -> torch.cuda.CUDAGraph:
+    def _capture(self, step: Step, size: int) -> torch.cuda.CUDAGraph:
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
-            rehearse(lambda: self._step(size), self._state, REHEARSALS)
+            rehearse(lambda: step(size), self._state, REHEARSALS)
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):  # records; runs nothing, so the state stays as it is
-            self._step(size)
+            step(size)
         return graph

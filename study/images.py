@@ -35,7 +35,7 @@ class Images:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self._dtype = dtype
-        self.pixels = _tensor_of(images).to(device)
+        self.pixels = _tensor_of(images).to(device).contiguous()
         self.labels = _tensor_of(labels).to(device)
 
     def __len__(self) -> int:

@@ -1,5 +1,6 @@
 """The machine and the software that a result comes from; needs neither torch nor ray."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -29,11 +30,19 @@ def describe_machine() -> Facts:
 def available_cpus() -> int:
     """Cores this process may use, which taskset or a container's quota can make fewer than the machine has."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
-        return cores
-    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
+    quota = _cpu_quota(Path("/sys/fs/cgroup"))
+    return cores if quota is None else max(1, min(cores, int(quota)))
+
+
+def _cpu_quota(cgroup: Path) -> float | None:
+    """The cores' worth of time that the container may use, by version 2 or 1 of Linux's control groups."""
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (cgroup / "cpu.max").read_text().split()
+        return None if quota == "max" else int(quota) / int(period)
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (int((cgroup / "cpu" / f"cpu.cfs_{name}_us").read_text()) for name in ("quota", "period"))
+        return quota / period if quota > 0 else None
+    return None
 
 
 def versions() -> dict[str, str]:

@@ -8,6 +8,7 @@ variable when torch is imported, so it is set before, in the environment that tr
 
 import json
 import logging
+import math
 import os
 import subprocess
 import sys
@@ -32,13 +33,19 @@ def choose_instruction_set() -> None:
     """
     if _kernels_at_hand() or VARIABLE in os.environ or "avx512f" not in processor():
         return
-    os.environ[VARIABLE] = remembered(cache_folder() / "onednn.json", lambda: fastest((DEFAULT, "AVX2"), measure))
+    try:
+        memory = cache_folder() / "onednn.json"
+    except OSError:  # measured each time then
+        memory = Path(os.devnull)
+    if found := remembered(memory, lambda: fastest((DEFAULT, "AVX2"), measure)):
+        os.environ[VARIABLE] = found
 
 
-def fastest(candidates: tuple[str, ...], seconds: Callable[[str], float]) -> str:
-    """The candidate whose step takes the fewest seconds; the first if none can be measured."""
+def fastest(candidates: tuple[str, ...], seconds: Callable[[str], float]) -> str | None:
+    """The candidate whose step takes the fewest seconds; None if one of them cannot be measured."""
     _logger.info("measuring which instruction set suits PyTorch on this processor, once (about 20 s) ...")
-    return min(candidates, key=seconds)
+    taken = {candidate: seconds(candidate) for candidate in candidates}
+    return min(taken, key=taken.__getitem__) if all(map(math.isfinite, taken.values())) else None
 
 
 def measure(instruction_set: str) -> float:
@@ -52,8 +59,11 @@ def measure(instruction_set: str) -> float:
         return float("inf")
 
 
-def remembered(file: Path, find: Callable[[], str]) -> str:
-    """What was found on a processor like this one with this PyTorch; found now, and kept if it can be, otherwise."""
+def remembered(file: Path, find: Callable[[], str | None]) -> str | None:
+    """What was found on a processor like this one with this PyTorch; found now, and kept if it can be, otherwise.
+
+    Nothing found is not kept: the machine may have been busy, and is asked again next time.
+    """
     key = f"{version('torch')} on {processor()}"
     try:
         kept = json.loads(file.read_text(encoding="utf-8"))
@@ -61,7 +71,9 @@ def remembered(file: Path, find: Callable[[], str]) -> str:
             return kept[key]
     except (OSError, ValueError, AttributeError):
         kept = {}
-    kept[key] = find()
+    if (found := find()) is None:
+        return None
+    kept[key] = found
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         beside = file.with_suffix(f".{os.getpid()}")
@@ -69,7 +81,7 @@ def remembered(file: Path, find: Callable[[], str]) -> str:
         beside.replace(file)
     except OSError:  # a cache that cannot be kept costs a measurement next time, no more
         pass
-    return kept[key]
+    return found
 
 
 def _kernels_at_hand() -> bool:

@@ -100,6 +100,10 @@ class ReplicaTrainable(tune.Trainable):
         self._trial_id = trial_id(config["trial"]["number"])
         self._rows: list[Row] = []
         self._device = assigned_device()
+        if hasattr(self, "_training"):  # of a trial before this one: its memory, before this one takes its own
+            del self._training
+            if self._device != "cpu":
+                torch.cuda.empty_cache()
         self._training = Training(
             configuration,
             self._data,

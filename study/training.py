@@ -18,7 +18,7 @@ from torch import Tensor
 
 from study.computation import BATCH_SIZE, computation_for
 from study.data import ImageData
-from study.graphs import graphed
+from study.graphs import launcher
 from study.images import Images
 from study.model import ReplicatedNetwork
 from study.precision import dtype_of, set_precision
@@ -130,7 +130,7 @@ class Training:
         self._position = torch.zeros(1, dtype=torch.int64, device=self.device)
         self._total = torch.zeros(len(seeds), dtype=torch.float64, device=self.device)
         self.changing = [self._values, *self.network.buffers(), self._position, self._total]
-        self._step = graphed(self._next_step, self.changing, self.device)
+        self._launch = launcher(self.changing, self.device)
         self.epoch = 0
         self.iterations = 0
         self.seconds = 0.0
@@ -171,7 +171,7 @@ class Training:
     def state_dict(self) -> dict[str, Any]:
         """All that the next epoch depends on, as tensors and plain values on the CPU."""
         return {
-            "network": {name: t.detach().cpu() for name, t in self.network.state_dict().items()},
+            "network": {name: t.detach().cpu().clone() for name, t in self.network.state_dict().items()},
             "orders": [order.get_state() for order in self._orders],
             "epoch": self.epoch,
             "iterations": self.iterations,
@@ -201,6 +201,9 @@ class Training:
             self.iterations += 1
         # Read once: the host waits for the device here and nowhere within an epoch.
         return tuple((self._total / count).tolist())
+
+    def _step(self, size: int) -> None:
+        self._launch(self._next_step, size)
 
     def _next_step(self, size: int) -> None:
         """One SGD step of every replica on its own next ``size`` images.

@@ -1,8 +1,8 @@
 """Compile the kernels for this machine's processor, once, and load them.
 
 A compiler is looked for as CXX, c++, g++ and clang++. The library is kept in the user's cache folder
-(``XDG_CACHE_HOME``, by default ~/.cache), under a name that holds everything it depends on: the source, the compiler,
-its options and the processor, since a home folder may be shared by machines of several kinds.
+(``XDG_CACHE_HOME``, by default ~/.cache; a temporary one if need be), under a name that holds everything it depends on:
+the source, the compiler, its options and the processor, since machines of several kinds may share a home folder.
 """
 
 import contextlib
@@ -105,11 +105,10 @@ def compiled(command: Sequence[str], extra: Sequence[str] = ()) -> Path:
     Raises:
         KernelsUnavailableError: the compiler fails, or the cache folder cannot be written.
     """
-    options = [*OPTIONS, _for_thisprocessor(), *extra]
+    options = [*OPTIONS, _for_this_processor(), *extra]
     try:
         version = _run([*command, "--version"])
         folder = cache_folder()
-        folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"trunk-{_fingerprint(version, *command, *options)}.so"
         if file.exists():
             return file
@@ -120,9 +119,8 @@ def compiled(command: Sequence[str], extra: Sequence[str] = ()) -> Path:
             with tempfile.TemporaryDirectory(dir=folder) as scratch:
                 made = Path(scratch, file.name)
                 _run([*command, *options, str(SOURCE), "-o", str(made)])
-                with made.open(
-                    "rb"
-                ) as whole:  # on the disk before it has its name: half a library would crash who loads it
+                # On the disk before it has its name: half of a library would crash who loads it.
+                with made.open("rb") as whole:
                     os.fsync(whole.fileno())
                 made.replace(file)
         return file
@@ -131,10 +129,38 @@ def compiled(command: Sequence[str], extra: Sequence[str] = ()) -> Path:
 
 
 def cache_folder() -> Path:
-    """Where compiled libraries are kept."""
+    """Where compiled libraries are kept: the user's cache folder or, where that cannot be used, a temporary one.
+
+    Raises:
+        OSError: neither is this user's own and can be written.
+    """
+    candidates = [Path(tempfile.gettempdir(), f"residual-study-{os.getuid()}")]
     with contextlib.suppress(RuntimeError):  # a user without a home
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "residual-study"
-    return Path(tempfile.gettempdir(), f"residual-study-{os.getuid()}")
+        candidates.insert(0, Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "residual-study")
+    problems = []
+    for folder in candidates:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            problem = _why_not(folder)
+        except OSError as error:
+            problem = str(error)
+        if not problem:
+            return folder
+        problems.append(problem)
+    raise OSError("; ".join(problems))
+
+
+def _why_not(folder: Path) -> str:
+    """Why libraries should not be kept there, or nothing."""
+    found = folder.stat()
+    # Who may write there may put a library there that we would run.
+    if found.st_uid != os.getuid() or found.st_mode & 0o022:
+        return f"{folder} can be written by others than this user"
+    if not os.access(folder, os.W_OK):
+        return f"{folder} cannot be written"
+    if os.statvfs(folder).f_flag & getattr(os, "ST_NOEXEC", 0):
+        return f"{folder} lies where nothing may be run"
+    return ""
 
 
 def declared(loaded: ctypes.CDLL) -> ctypes.CDLL:
@@ -158,7 +184,7 @@ def declared(loaded: ctypes.CDLL) -> ctypes.CDLL:
     return loaded
 
 
-def _for_thisprocessor() -> str:
+def _for_this_processor() -> str:
     return "-mcpu=native" if platform.machine() in ("arm64", "aarch64") else "-march=native"
 
 

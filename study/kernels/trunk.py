@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from study.data_arrays import IMAGE_SHAPE
 from study.images import Images
 from study.kernels.build import Shape, library
 from study.model import FEATURES, ReplicatedNetwork
@@ -54,6 +55,7 @@ class KernelTrunk:
     @torch.no_grad()
     def infer(self, images: Images, first: int, last: int) -> Tensor:
         """Features (R, last - first, 100) of consecutive images, in eval mode."""
+        _check(images)
         parameters = self._parameters()
         pointers, running = _pointers(parameters), _pointers(self._running)
         table = images.levels
@@ -75,6 +77,9 @@ class KernelTrunk:
 
     def run_forward(self, images: Images, batch: Tensor, parameters: Sequence[Tensor]) -> Tensor:
         """The features and, in the workspaces, what ``backward`` needs."""
+        _check(images)
+        if batch.shape[1] > self._batch_size:
+            raise ValueError(f"a batch of {batch.shape[1]} images: this trunk was made for at most {self._batch_size}")
         self.batches += 1
         pointers, running = _pointers(parameters), _pointers(self._running)
         table, (replicas, size) = images.levels, batch.shape
@@ -130,6 +135,12 @@ class _Features(torch.autograd.Function):
         if ctx.batch_number != ctx.trunk.batches:
             raise RuntimeError("another batch has gone forward since: its values have replaced this one's")
         return None, None, None, *ctx.trunk.run_backward(grad_outputs[0], ctx.saved_tensors)
+
+
+def _check(images: Images) -> None:
+    """The kernels read memory by address: of other images they would read something, and train on it."""
+    if images.pixels.shape[1:] != IMAGE_SHAPE or not images.pixels.is_contiguous():
+        raise ValueError(f"images of shape {tuple(images.pixels.shape[1:])}: the network takes {IMAGE_SHAPE}")
 
 
 def _pointers(tensors: Sequence[Tensor]) -> Any:

@@ -1,6 +1,7 @@
 """Growth, overhead, parts of an epoch and memory: how they are reckoned."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ NETWORK = Network(num_blocks=1, batch_norm=False, device="cpu", precision="float
 # Two trials of three seeds and two epochs, each on half of the images.
 TUNE = Case("Ray Tune", "tune", replicas=3, processes=2, epochs=2)
 RUN = TuneRun(
-    wall=30, trials=[Trial(10, 9, 1, "cpu"), Trial(12, 11, 2, "cpu")], memory_mib=None, process_mib={2: 7, 3: 9}
+    wall=30, trials=[Trial(5, 15, 9, 1, "cpu"), Trial(8, 20, 11, 2, "cpu")], memory_mib=None, process_mib={2: 7, 3: 9}
 )
 
 
@@ -50,7 +51,7 @@ def test_what_is_between_the_epochs_is_overhead():
 
 
 def test_only_the_epochs_are_scaled_up():
-    assert epochs_rate(RUN, TUNE, share=0.5) == pytest.approx(3 / 10 + 3 / 12)
+    assert epochs_rate(RUN, TUNE, share=0.5) == pytest.approx((3 + 3) / (20 - 5))
     assert command_rate(RUN, TUNE, share=0.5) == pytest.approx(12 / (18 + 24))
 
 
@@ -59,7 +60,10 @@ def test_a_record_tells_when_its_epochs_began_and_ended(tmp_path):
     for epoch, (seconds, finished) in enumerate([(4.0, "00:00:10"), (7.0, "00:00:14")], start=1):
         row = {"epoch": epoch, "seconds": seconds, "finished": f"2026-01-01T{finished}+00:00", "pid": 5}
         record.append(row | {"device": "cpu (kernels)"})
-    assert trial_of(record.path) == Trial(seconds=8, training=7, process=5, computation="cpu (kernels)")
+    trial = trial_of(record.path)
+    assert datetime.fromtimestamp(trial.began, UTC).isoformat() == "2026-01-01T00:00:06+00:00"
+    assert datetime.fromtimestamp(trial.ended, UTC).isoformat() == "2026-01-01T00:00:14+00:00"
+    assert (trial.seconds, trial.training, trial.process, trial.computation) == (8, 7, 5, "cpu (kernels)")
 
 
 @pytest.mark.parametrize("kernels", ["on", "off"])

@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 
 from study import computation
-from study.computation import KernelComputation, TorchComputation, computation_for
+from study.computation import KernelComputation, OneByOneComputation, TorchComputation, computation_for
 from study.data import ImageData, load
 from study.kernels.build import KernelsUnavailableError
 from study.model import ReplicatedNetwork
@@ -95,7 +95,25 @@ def test_thirty_seeds_reach_the_accuracy_that_they_reach_by_pytorch():
 
 @pytest.mark.parametrize("precision", ["bf16"])
 def test_precisions_that_the_kernels_do_not_have_go_to_pytorch(precision):
-    assert isinstance(computation_for(network(), configuration(), precision), TorchComputation)
+    assert isinstance(computation_for(network(), configuration(), precision), OneByOneComputation)
+
+
+@pytest.mark.parametrize(("block", "batch_norm"), VARIANTS)
+def test_one_by_one_is_as_side_by_side_and_bit_for_bit_as_alone(block, batch_norm):
+    setting, data, seeds = configuration(block, batch_norm), tiny_data(train=150, test=30), [4, 0, 9]
+
+    def one_by_one(seeds: list[int]) -> Training:
+        training = Training(setting, data, seeds, precision="float64")
+        training.computation = OneByOneComputation(training.network, setting, "float64")
+        training.run_epoch()
+        return training
+
+    ours, theirs, alone = one_by_one(seeds), by_pytorch(setting, data, seeds, precision="float64"), one_by_one([0])
+    theirs.run_epoch()
+    expected, lone = theirs.network.state_dict(), alone.network.state_dict()
+    for name, value in ours.network.state_dict().items():
+        torch.testing.assert_close(value, expected[name], rtol=1e-9, atol=1e-9)
+        assert torch.equal(value[1], lone[name][0]), name
 
 
 def test_without_kernels_pytorch_trains_and_says_so_once(monkeypatch, caplog):
@@ -106,7 +124,7 @@ def test_without_kernels_pytorch_trains_and_says_so_once(monkeypatch, caplog):
     computation._say_once.cache_clear()
     with caplog.at_level(logging.WARNING):
         chosen = [computation_for(network(), configuration(), "float32") for _ in range(2)]
-    assert [each.name for each in chosen] == ["PyTorch", "PyTorch"]
+    assert [type(each) for each in chosen] == [OneByOneComputation] * 2
     assert [record.message for record in caplog.records] == [
         "training with PyTorch alone, several times slower than with the kernels: no C++ compiler found"
     ]

@@ -50,9 +50,19 @@ def test_where_it_is_no_question_nothing_is_measured(slow_machine, monkeypatch, 
     assert not slow_machine
 
 
-def test_a_candidate_that_cannot_be_measured_is_not_taken():
-    assert fastest((DEFAULT, "AVX2"), {DEFAULT: 1.0, "AVX2": float("inf")}.__getitem__) == DEFAULT
-    assert fastest((DEFAULT, "AVX2"), lambda _: float("inf")) == DEFAULT
+def test_where_a_candidate_cannot_be_measured_none_is_chosen():
+    assert fastest((DEFAULT, "AVX2"), {DEFAULT: float("inf"), "AVX2": 1.0}.__getitem__) is None
+    assert fastest((DEFAULT, "AVX2"), lambda _: float("inf")) is None
+
+
+def test_a_measurement_that_failed_is_made_again_next_time(slow_machine, monkeypatch, tmp_path):
+    with monkeypatch.context() as busy:
+        busy.setattr(onednn, "measure", lambda _: float("inf"))
+        choose_instruction_set()
+    assert VARIABLE not in os.environ
+    assert not list(tmp_path.rglob("onednn.json"))
+    choose_instruction_set()
+    assert os.environ[VARIABLE] == "AVX2"
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"another machine": "AVX2"}', '{"KEY": 3}'])

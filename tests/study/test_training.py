@@ -1,6 +1,8 @@
 import functools
+import gc
 import itertools
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -165,6 +167,28 @@ def test_no_epoch_is_trained_beyond_the_planned_ones(data):
     training.run_epoch()
     with pytest.raises(RuntimeError, match="all 1 epochs are trained"):
         training.run_epoch()
+
+
+def test_a_run_that_nobody_holds_is_gone_at_once(data):
+    """With all its memory, and without the garbage collector: the next trial of the process needs it."""
+    gc.collect()
+    gc.disable()
+    try:
+        run = Training(configuration(), data, [0, 1])
+        run.run_epoch()
+        gone = weakref.ref(run)
+        del run
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_a_state_does_not_change_as_training_goes_on(data):
+    run = Training(configuration(), data, [0])
+    state = run.state_dict()
+    kept = {name: value.clone() for name, value in state["network"].items()}
+    run.run_epoch()
+    assert all(torch.equal(value, kept[name]) for name, value in state["network"].items())
 
 
 def test_train_goes_on_from_a_state(data):

@@ -1,12 +1,14 @@
 import ctypes
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from study.kernels import build
-from study.kernels.build import KernelsUnavailableError, compiled, compiler, load
+from study.kernels.build import KernelsUnavailableError, cache_folder, compiled, compiler, load
 from tests.study.kernels.helpers import needs_compiler
 
 ROOT = Path(__file__).parents[3]
@@ -99,11 +101,39 @@ def test_a_compiler_that_fails_is_quoted_and_leaves_nothing_behind(tmp_path, own
     assert not [file for file in own_cache.iterdir() if file.suffix != ".lock"]
 
 
-def test_a_cache_folder_that_cannot_be_made_is_an_error(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    monkeypatch.setenv("CXX", "true")
-    with pytest.raises(KernelsUnavailableError, match="cannot be compiled"):
+@pytest.fixture
+def temporary(tmp_path, monkeypatch) -> Path:
+    """Where the temporary folder of this user lies now."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    return tmp_path / "temporary" / f"residual-study-{os.getuid()}"
+
+
+def a_file(cache: Path) -> None:
+    cache.parent.mkdir(parents=True)
+    cache.write_text("in its place")
+
+
+def open_to_all(cache: Path) -> None:
+    cache.mkdir(parents=True)
+    cache.chmod(0o777)
+
+
+@pytest.mark.parametrize("spoil", [a_file, open_to_all])
+def test_where_the_cache_folder_cannot_be_used_a_temporary_one_is(own_cache, temporary, spoil):
+    assert cache_folder() == own_cache
+    own_cache.rmdir()
+    own_cache.parent.rmdir()
+    spoil(own_cache)
+    assert cache_folder() == temporary
+    assert temporary.stat().st_mode & 0o777 == 0o700
+
+
+def test_without_a_folder_that_can_be_used_the_message_says_why(own_cache, temporary):
+    open_to_all(own_cache)
+    a_file_there = temporary
+    a_file_there.write_text("")
+    with pytest.raises(KernelsUnavailableError, match=r"can be written by others than this user; .*File exists"):
         compiled(["true"])
 
 

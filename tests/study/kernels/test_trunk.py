@@ -1,6 +1,7 @@
 import itertools
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -185,6 +186,28 @@ def test_a_replica_that_is_not_a_number_says_so_and_leaves_the_others_alone():
     disturbed = KernelTrunk(network, setting, LARGEST).features(images, batch)
     assert torch.equal(calm[0], disturbed[0])
     assert disturbed[1].isnan().all()
+
+
+def test_images_and_batches_that_it_was_not_made_for_are_refused():
+    setting = configuration()
+    trunk, pixels = KernelTrunk(network_of(setting), setting, LARGEST), np.zeros((40, 16, 16, 3), np.uint8)
+    small = Images(pixels, np.zeros(40, np.int64), torch.device("cpu"), torch.float64)
+    for refused in (lambda: trunk.features(small, batch_of(4)), lambda: trunk.infer(small, 0, 4)):
+        with pytest.raises(ValueError, match=r"images of shape \(16, 16, 3\): the network takes \(32, 32, 3\)"):
+            refused()
+    with pytest.raises(ValueError, match="a batch of 40 images: this trunk was made for at most 32"):
+        trunk.features(images_of(), batch_of(40))
+
+
+def test_images_that_do_not_lie_in_one_piece_are_those_that_they_are():
+    setting = configuration()
+    trunk, data = KernelTrunk(network_of(setting), setting, LARGEST), tiny_data(train=80)
+    of_two = [
+        Images(pixels, data.train_labels[::2], torch.device("cpu"), torch.float64)
+        for pixels in (data.train_images[::2], data.train_images[::2].copy())
+    ]
+    apart, together = (trunk.infer(images, 0, 40) for images in of_two)
+    assert torch.equal(apart, together)
 
 
 def test_gradients_of_a_batch_whose_values_are_gone_are_refused():
