@@ -81,8 +81,9 @@ def table_of(network: Network, cores: int, replicas: list[int], tune: tuple[int,
     for count in replicas:
         if count > 1:
             cases.append(Case(f"{count} replicas{where}", "study", replicas=count, processes=processes, **common))
-    if not on_gpu:
-        cases.append(Case(f"PyTorch alone{where}", "study", processes=processes, kernels=False, **common))
     seeds, epochs = tune
+    if not on_gpu:
+        name = f"PyTorch alone, {seeds} replicas{where}"
+        cases.append(Case(name, "study", replicas=seeds, processes=processes, kernels=False, **common))
     cases.append(Case("Ray Tune", "tune", replicas=seeds, processes=processes, epochs=epochs, **common))
     return cases

@@ -61,7 +61,7 @@ def test_a_core_each_on_a_cpu_and_one_process_on_a_gpu():
         ("study", 1, 1, True),
         ("study", 1, 2, True),
         ("study", 5, 2, True),
-        ("study", 1, 2, False),
+        ("study", 3, 2, False),
         ("tune", 3, 2, True),
     ]
     on_gpu = table_of(Network(10, False, "cuda", "tf32"), 16, [5], (3, 2))
