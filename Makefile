@@ -1,5 +1,5 @@
 # Everything runs in .venv, which the first call of any target makes; a second call finds it ready.
-#   make study [SPACE=search_spaces/depth.yaml] [DATA=digits|cifar10|auto|FOLDER] [ARGS='--set seeds=5 ...']
+#   make study [SPACE=search_spaces/depth.yaml] [DATA=digits|cifar10|auto|FOLDER] [RESULTS=DIR] [ARGS='--set seeds=5 ...']
 #   make test [ARGS='-k name']     make lint     make schema     make clean
 
 PYTHON  ?= python3
@@ -17,8 +17,8 @@ endif
 
 # A second call goes on with what is there: it finishes an interrupted study, and draws a finished one again.
 study: .venv/installed
-	$(BIN)/python -m study.run --space $(SPACE) --data $(DATA) --results $(RESULTS) $(SETTINGS) $(ARGS) \
-	    $(if $(wildcard $(RESULTS)/study.yaml),--resume)
+	$(BIN)/python -m study.run --space "$(SPACE)" --data "$(DATA)" --results "$(RESULTS)" $(SETTINGS) $(ARGS) \
+	    $$(test ! -e "$(RESULTS)/study.yaml" || echo --resume)
 
 test: .venv/installed
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)

@@ -115,7 +115,7 @@ def _undecided(findings: Findings) -> list[str]:
     counts, lines = verdicts.value_counts(), []
     if "undecided" in counts:
         d = points(findings.question.meaningful)
-        lines.append(f"{counts['undecided']} of {len(verdicts)} comparisons are undecided at {d}")
+        lines.append(f"{counts['undecided']} of {len(verdicts)} declared and baseline comparisons are undecided at {d}")
     if "no data" in counts:
         lines.append(f"{counts['no data']} of {len(verdicts)} comparisons have no finished run on one side yet")
     return lines
@@ -131,7 +131,11 @@ def _beyond(findings: Findings) -> list[str]:
     said = [f"{means} of {len(stats)} intervals of a mean test accuracy reach beyond 0 to 100 %"] if means else []
     if differences:
         said.append(f"{differences} of {len(pairs)} intervals of a difference reach beyond ±100 points")
-    return [f"{' and '.join(said)} (marked {BEYOND}): the runs are too few or too far apart"] if said else []
+    return (
+        [f"{' and '.join(said)} (marked {BEYOND} where they are shown): the runs are too few or too far apart"]
+        if said
+        else []
+    )
 
 
 def _diverged(findings: Findings) -> list[str]:

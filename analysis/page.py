@@ -84,6 +84,7 @@ def markdown(
         lines += [group.reading, ""] if group.reading else []
     if summary is not None and len(summary):
         lines += [*_markdown_table(findings, summary), ""]
+        lines += ["Accuracies are means ± standard deviations over n seeds; epochs to an accuracy are medians.", ""]
     lines += [f"- Note: {warning}" for warning in warnings] + ([""] if warnings else [])
     return "\n".join([*lines, f"{findings.source}. {trial_counts(findings)}", ""])
 
@@ -181,6 +182,8 @@ def _cell(name: str, value: Any) -> Cell:
         return Cell("yes" if value else "no")
     if value is None or value is pd.NaT:
         return Cell("–")
+    if name == "seeds_needed" and value > MOST_SEEDS:
+        return Cell(f"> {MOST_SEEDS:,}", _sort(value))
     if isinstance(value, int | np.integer):
         return Cell(str(value), str(value))
     if isinstance(value, float):
@@ -190,8 +193,6 @@ def _cell(name: str, value: Any) -> Cell:
             return Cell(words.p_value(value), _sort(value))
         if name == "lr" or name == "threshold":
             return Cell(f"{value:.4g}", _sort(value))
-        if name == "seeds_needed" and value > MOST_SEEDS:
-            return Cell(f"> {MOST_SEEDS:,}", _sort(value))
         text = f"{value:.0f}" if value.is_integer() else f"{value:.2f}"
         return Cell(text.replace("-", "−"), _sort(value))
     return Cell(str(value))

@@ -96,6 +96,11 @@ def say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+def counted(number: float, thing: str) -> str:
+    """So many of a thing: 1 trial, 2 trials."""
+    return f"{number:g} {thing}{'' if number == 1 else 's'}"
+
+
 def describe(configuration: Configuration) -> str:
     """A configuration in a few words."""
     c = configuration

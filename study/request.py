@@ -1,8 +1,9 @@
 """What the command line asks for, and the checks that come before anything is started."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -70,7 +71,7 @@ def check_results(request: Request, results: ResultsDirectory) -> None:
     different = _differences(request.study, load_study(results.study))
     if different:
         raise InputError(
-            f"{folder} holds another study (different: {', '.join(different)}); "
+            f"{folder} holds another study ({'; '.join(different)}); "
             "choose another folder with --results DIR, or give the same settings to resume it"
         )
     if not request.resume:
@@ -119,5 +120,16 @@ def check_room(
 
 
 def _differences(ours: Study, theirs: Study) -> list[str]:
+    """The keys, dotted, that hold something else, with what they hold here and there."""
     a, b = (study.model_dump() | {"seeds": study.seed_list} for study in (ours, theirs))
-    return [key for key in a if key not in FREE_TO_CHANGE and a[key] != b[key]]
+    changed = {key: value for key, value in a.items() if key not in FREE_TO_CHANGE}
+    return list(_different_keys(changed, b))
+
+
+def _different_keys(ours: Mapping[str, Any], theirs: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    for key, value in ours.items():
+        other = theirs.get(key)
+        if isinstance(value, Mapping) and isinstance(other, Mapping) and value.keys() == other.keys():
+            yield from _different_keys(value, other, f"{path}{key}.")
+        elif value != other:
+            yield f"{path}{key} is {value}, there {other}"

@@ -9,10 +9,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from study import interrupts
 from study.exit_status import BAD_INPUT, DONE, INTERRUPTED
 from study.plan import PlannedTrial, plan_of
-from study.progress import describe, say
+from study.progress import counted, describe, say
 from study.space import SpaceError, Study, load_study
+
+_NOTHING_STARTED = "interrupted before anything was started"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,9 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _show_messages()
     if options.dry_run:
         return _dry_run(study, trials, console)
-    # Ray and torch take seconds to import; bad input and a dry run need neither.
-    from study import session
-
+    try:
+        # Ray and torch take seconds to import; bad input and a dry run need neither.
+        with interrupts.held():
+            from study import session
+    except KeyboardInterrupt:
+        print(_NOTHING_STARTED)
+        return INTERRUPTED
     request = session.Request(
         study=study,
         trials=trials,
@@ -52,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     except KeyboardInterrupt:  # while Ray starts, or a second time while it stops
         started = session.ResultsDirectory(request.results).study.exists()
-        print(session.how_to_go_on(request) if started else "interrupted before anything was started")
+        print(session.how_to_go_on(request) if started else _NOTHING_STARTED)
         return INTERRUPTED
 
 
@@ -68,8 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m study.run",
         description="Train every configuration of a space file over several seeds and compare them.",
-        epilog="exit status: 0 all well; 1 some trials failed; 2 the input is wrong, nothing was started; "
-        "130 interrupted, and how to resume is printed",
+        epilog="exit status: 0 all well; 1 some trials failed, or the report could not be written; 2 the input is "
+        "wrong, nothing was started; 130 interrupted, and how to resume is printed",
         allow_abbrev=False,
     )
     parser.add_argument("--space", type=Path, required=True, metavar="FILE", help="the space file (YAML)")
@@ -123,8 +130,9 @@ def _dry_run(study: Study, trials: list[PlannedTrial], console: Console) -> int:
     epochs = sum(trial.configuration.epochs for trial in trials)
     say(
         console,
-        f"{study.name}: {len(trials)} trials of {seeds} seeds (seeds {', '.join(map(str, study.seed_list))}): "
-        f"{len(trials) * seeds} runs, {epochs * seeds} model-epochs",
+        f"{study.name}: {counted(len(trials), 'trial')} of {counted(seeds, 'seed')} "
+        f"({', '.join(map(str, study.seed_list))}): {counted(len(trials) * seeds, 'run')}, "
+        f"{counted(epochs * seeds, 'model-epoch')}",
     )
     return DONE
 

@@ -1,8 +1,6 @@
 """One session of a study: check everything, run what is left of it, report."""
 
 import contextlib
-import os
-import signal
 import traceback
 from collections.abc import Iterator
 
@@ -10,13 +8,13 @@ import filelock
 import ray
 from rich.console import Console
 
-from study import provenance
+from study import interrupts, provenance
 from study.data import DataError, ImageData, load
 from study.exit_status import DONE, INTERRUPTED, SOME_FAILED
 from study.kernels.build import KernelsUnavailableError, library
 from study.nodes import describe_nodes
 from study.onednn import choose_instruction_set
-from study.progress import ProgressDisplay, say
+from study.progress import ProgressDisplay, counted, say
 from study.request import InputError, Request, check_results, check_room, check_same_data
 from study.results import ResultsDirectory, TrialStatus, write_text
 from study.resume import put_back_rows, statuses_before
@@ -47,7 +45,7 @@ def run(request: Request, console: Console) -> int:
         if any(status.status != "completed" for status in statuses.values()):
             _train(request, results, data, statuses, console)
         else:
-            say(console, f"{request.study.name}: 0 of {len(statuses)} trials to run, all are completed")
+            say(console, f"{request.study.name}: 0 of {counted(len(statuses), 'trial')} to run, all are completed")
         return _finish(request, results, statuses, console)
 
 
@@ -61,7 +59,7 @@ def _train(request: Request, results: ResultsDirectory, data: ImageData, statuse
     """Check the cluster, write down what is about to happen, and run what remains; changes ``statuses``."""
     study = request.study
     # Ray takes SIGTERM for itself when it starts, so ours comes after it.
-    with _ray(request.address), _terminate_as_interrupt():
+    with _ray(request.address), interrupts.terminate_as_interrupt():
         with _input_errors():
             nodes = node_resources()
             wanted = trial_resources(study.resources, nodes)
@@ -75,10 +73,10 @@ def _train(request: Request, results: ResultsDirectory, data: ImageData, statuse
             remaining = [trial for trial in request.trials if statuses[trial.trial_id].status != "completed"]
             say(
                 console,
-                f"{study.name} on {data.name}: {len(remaining)} of {len(statuses)} trials to run, "
-                f"{len(study.seed_list)} seeds each side by side, "
-                f"up to {min(len(remaining), concurrent_trials(wanted, nodes))} trials at once "
-                f"({wanted['CPU']:g} CPUs and {wanted['GPU']:g} GPUs each)",
+                f"{study.name} on {data.name}: {len(remaining)} of {counted(len(statuses), 'trial')} to run, "
+                f"{counted(len(study.seed_list), 'seed')} each side by side, "
+                f"up to {counted(min(len(remaining), concurrent_trials(wanted, nodes)), 'trial')} at once "
+                f"({counted(wanted['CPU'], 'CPU')} and {counted(wanted['GPU'], 'GPU')} each)",
             )
             if not wanted["GPU"]:
                 _say_if_slow(console)
@@ -122,7 +120,7 @@ def _finish(request: Request, results: ResultsDirectory, statuses: Statuses, con
         say(console, how_to_go_on(request))
         return INTERRUPTED
     if failed:
-        say(console, f"{len(failed)} of {len(statuses)} trials failed; --resume tries them again")
+        say(console, f"{len(failed)} of {counted(len(statuses), 'trial')} failed; --resume tries them again")
         return SOME_FAILED
     return DONE if reported else SOME_FAILED
 
@@ -158,9 +156,9 @@ def _input_errors() -> Iterator[None]:
 def _ray(address: str | None) -> Iterator[None]:
     if address is None:
         choose_instruction_set()
-    with _input_errors():
-        connect(address)
     try:
+        with _input_errors(), interrupts.held():
+            connect(address)
         yield
     finally:
         ray.shutdown()
@@ -190,17 +188,3 @@ def _own(results: ResultsDirectory) -> Iterator[None]:
                 with contextlib.suppress(OSError):
                     results.path.rmdir()
         lock.release()
-
-
-@contextlib.contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
-    """Treat SIGTERM, with which batch systems end a job, as Ctrl-C: Ray Tune stops well on that alone."""
-
-    def forward(*_: object) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-
-    before = signal.signal(signal.SIGTERM, forward)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

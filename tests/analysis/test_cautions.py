@@ -18,7 +18,7 @@ def said(findings: Findings) -> str:
 def test_a_whole_study_is_only_undecided(findings: dict[str, Findings]) -> None:
     lines = cautions(findings["depth"])
     assert len(lines) == 1
-    assert "of 9 comparisons are undecided at 1 point" in lines[0]
+    assert "of 9 declared and baseline comparisons are undecided at 1 point" in lines[0]
 
 
 def test_killed_study_names_what_is_missing(findings: dict[str, Findings]) -> None:
@@ -129,5 +129,5 @@ def test_one_condition_with_one_run_is_not_a_study_of_one_seed(tmp_path: Path) -
 def test_intervals_beyond_what_is_possible_are_counted(findings: dict[str, Findings], tmp_path: Path) -> None:
     text = said(find(read(simulate(tmp_path, corners(seeds=(0, 1), seed_sd=30.0)))))
     assert "of 4 intervals of a mean test accuracy reach beyond 0 to 100 %" in text
-    assert "intervals of a difference reach beyond ±100 points (marked *)" in text
+    assert "intervals of a difference reach beyond ±100 points (marked * where they are shown)" in text
     assert "beyond" not in said(findings["depth"])

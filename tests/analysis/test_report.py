@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from analysis.comparison import MOST_SEEDS
 from analysis.figures.catalogue import CATALOGUE
+from analysis.page import _cell
 from analysis.report import Report, ReportError, print_summary, write_report
 from tests.analysis.simulate import Simulation, simulate
 
@@ -163,6 +165,13 @@ def test_report_of_a_study_that_has_not_begun(tmp_path: Path) -> None:
     assert report.drawn == ()
     assert "nothing to judge" in str(report.verdicts[0].lines[0])
     assert printed(report)
+
+
+@pytest.mark.parametrize(
+    ("needed", "said"), [(12, "12"), (MOST_SEEDS + 1, "> 1,000"), (1001.0, "> 1,000"), (None, "–")]
+)
+def test_more_seeds_than_are_looked_for_are_not_a_number(needed: float | None, said: str) -> None:
+    assert _cell("seeds_needed", needed).text == said
 
 
 def test_unknown_format_and_unwritable_place(directories: dict[str, Path], tmp_path: Path) -> None:

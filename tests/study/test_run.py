@@ -106,7 +106,7 @@ def test_a_second_run_does_not_touch_the_first(finished):
     other = run(space, "--resume", "--set", "space.lr=0.1")
     assert (again.returncode, other.returncode) == (2, 2)
     assert "already holds this study; continue it with --resume" in again.stderr
-    assert "holds another study (different: space)" in other.stderr
+    assert "holds another study (space.lr is 0.1, there 0.05)" in other.stderr
     assert {path: path.stat().st_mtime_ns for path in results.rglob("*")} == before
 
 
@@ -156,7 +156,7 @@ def test_a_dry_run_prints_every_configuration_and_starts_nothing(tmp_path):
         "0000  0 residual blocks, no batch norm, lr 0.05, 3 epochs",
         "0001  1 residual block, no batch norm, lr 0.05, 3 epochs",
     ]
-    assert lines[2] == "small: 2 trials of 2 seeds (seeds 4, 7): 4 runs, 12 model-epochs"
+    assert lines[2] == "small: 2 trials of 2 seeds (4, 7): 4 runs, 12 model-epochs"
     assert not (tmp_path / "results").exists()
 
 

@@ -146,6 +146,22 @@ def test_a_second_ctrl_c_still_says_how_to_go_on(tmp_path, monkeypatch):
     interrupt_in_the_middle(tmp_path, press_ctrl_c_twice)
 
 
+@pytest.mark.parametrize("waited_for", ["", "loading the images"], ids=["imports", "ray starts"])
+def test_ctrl_c_before_anything_runs_ends_at_once_and_well(tmp_path, waited_for):
+    """While torch and Ray are imported, and while Ray starts, which does not survive it."""
+    with start(write_space(tmp_path), "--no-report") as process:
+        assert process.stdout is not None
+        while waited_for and waited_for not in process.stdout.readline():
+            assert process.poll() is None
+        time.sleep(2)
+        press_ctrl_c(process)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    assert "interrupted before anything was started" in out
+    assert err == ""
+    assert not (tmp_path / "results" / "small").exists()
+
+
 def test_a_failed_trial_gives_status_1_and_is_tried_again_by_resume(tmp_path):
     """The record of one trial cannot be written: a folder stands in its place."""
     results = tmp_path / "results" / "small"

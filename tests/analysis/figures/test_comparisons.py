@@ -71,7 +71,7 @@ def test_nothing_to_compare(findings: dict[str, Findings], name: str) -> None:
             module.info(findings[name])
 
 
-def test_differences_beyond_100_points_are_cut_off_and_said(findings: dict[str, Findings], tmp_path: Path) -> None:
+def test_differences_beyond_100_points_are_said(findings: dict[str, Findings], tmp_path: Path) -> None:
     found = find(read(simulate(tmp_path, corners(seeds=(0, 1), seed_sd=30.0))))
     shown = forest.info(found)
     assert shown.table["joint_interval_high"].max() > 100

@@ -50,7 +50,7 @@ def test_too_many_groups_are_refused_with_the_reason(findings: dict[str, Finding
         final_accuracy.info(findings["search"])
 
 
-def test_intervals_beyond_0_to_100_percent_are_cut_off_and_said(findings: dict[str, Findings], tmp_path: Path) -> None:
+def test_intervals_beyond_0_to_100_percent_are_said(findings: dict[str, Findings], tmp_path: Path) -> None:
     found = find(read(simulate(tmp_path, corners(seeds=(0, 1), seed_sd=20.0))))
     shown = final_accuracy.info(found)
     assert shown.table["low"].min() < 0
