@@ -168,7 +168,7 @@ def test_report_of_a_study_that_has_not_begun(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("needed", "said"), [(12, "12"), (MOST_SEEDS + 1, "> 1,000"), (1001.0, "> 1,000"), (None, "–")]
+    ("needed", "said"), [(12, "12"), (MOST_SEEDS + 1, "> 1,000"), (MOST_SEEDS + 1.0, "> 1,000"), (None, "–")]
 )
 def test_more_seeds_than_are_looked_for_are_not_a_number(needed: float | None, said: str) -> None:
     assert _cell("seeds_needed", needed).text == said
