@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from study.data_arrays import IMAGE_SHAPE
 from study.images import Images
 from study.kernels.build import Shape, library
 from study.model import FEATURES, ReplicatedNetwork
 from study.space import Configuration
 
+_IMAGE_SHAPE = (32, 32, 3)  # bytes; as layout.h has it
 _NAMES = {torch.float32: "float", torch.float64: "double"}
 
 
@@ -139,8 +139,8 @@ class _Features(torch.autograd.Function):
 
 def _check(images: Images) -> None:
     """The kernels read memory by address: of other images they would read something, and train on it."""
-    if images.pixels.shape[1:] != IMAGE_SHAPE or not images.pixels.is_contiguous():
-        raise ValueError(f"images of shape {tuple(images.pixels.shape[1:])}: the network takes {IMAGE_SHAPE}")
+    if images.pixels.shape[1:] != _IMAGE_SHAPE or not images.pixels.is_contiguous():
+        raise ValueError(f"images of shape {tuple(images.pixels.shape[1:])}: the network takes {_IMAGE_SHAPE}")
 
 
 def _pointers(tensors: Sequence[Tensor]) -> Any:

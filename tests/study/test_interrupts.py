@@ -6,6 +6,14 @@ import pytest
 from study import interrupts
 
 
+@pytest.fixture(autouse=True)
+def pythons_own_handler():
+    """Ray Tune, in an earlier test of this process, leaves its own."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_ctrl_c_waits_for_what_must_not_be_broken_off():
     seen = []
 
