@@ -8,6 +8,7 @@ import pandas as pd
 from analysis.comparison import half_width
 from analysis.findings import Findings
 from analysis.question import AXIS_TITLES, NUMERIC, tick_label
+from analysis.results import counted
 from analysis.words import BEYOND, points
 
 FEW_SEEDS = 5
@@ -131,11 +132,9 @@ def _beyond(findings: Findings) -> list[str]:
     said = [f"{means} of {len(stats)} intervals of a mean test accuracy reach beyond 0 to 100 %"] if means else []
     if differences:
         said.append(f"{differences} of {len(pairs)} intervals of a difference reach beyond ±100 points")
-    return (
-        [f"{' and '.join(said)} (marked {BEYOND} where they are shown): the runs are too few or too far apart"]
-        if said
-        else []
-    )
+    if not said:
+        return []
+    return [f"{' and '.join(said)} (marked {BEYOND} where they are shown): the runs are too few or too far apart"]
 
 
 def _diverged(findings: Findings) -> list[str]:
@@ -144,8 +143,8 @@ def _diverged(findings: Findings) -> list[str]:
         return []
     conditions = lost["condition"].nunique()
     return [
-        f"{len(lost)} of {len(findings.runs)} runs diverged (loss not finite), in {conditions} "
-        f"condition{'' if conditions == 1 else 's'}; they stay in every mean and are marked"
+        f"{len(lost)} of {len(findings.runs)} runs diverged (loss not finite), "
+        f"in {counted(conditions, 'condition')}; they stay in every mean and are marked"
     ]
 
 

@@ -10,7 +10,7 @@ from analysis.convergence import run_table, time_to
 from analysis.families import MEASURES, Pair, comparison_table, pairs
 from analysis.question import NUMERIC, Question, condition_label, parse
 from analysis.records import AXES
-from analysis.results import Results
+from analysis.results import Results, counted
 
 MOST_DISTINCT = 12
 MOST_CONFIRMATORY = 200
@@ -88,7 +88,7 @@ class Findings:
         provenance = self.results.provenance
         parts = [str(_get(provenance, "data", "name") or "unknown data set")]
         parts += [self.fixed] if self.fixed else []
-        parts.append(_count(self.runs["seed"].nunique(), "seed"))
+        parts.append(counted(self.runs["seed"].nunique(), "seed"))
         sessions = provenance.get("sessions")
         last: Any = sessions[-1] if isinstance(sessions, list) and sessions else {}
         date = (last.get("ended") or last.get("started")) if isinstance(last, dict) else None
@@ -172,7 +172,3 @@ def _get(tree: Any, *keys: str) -> Any:
     for key in keys:
         tree = tree.get(key) if isinstance(tree, dict) else None
     return tree
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -16,6 +16,7 @@ from analysis import words
 from analysis.captions import CAPTIONS, METHODS, SHOWN, TABLES, TITLES
 from analysis.comparison import MOST_SEEDS
 from analysis.findings import Findings
+from analysis.results import counted
 
 MOST_ROWS = 1000
 
@@ -94,7 +95,7 @@ def trial_counts(findings: Findings) -> str:
     trials = findings.results.trials
     counts = trials["status"].value_counts()
     said = ", ".join(f"{counts[s]} {s.replace('_', ' ')}" for s in sorted(counts.index))
-    return f"{len(trials)} trial{'' if len(trials) == 1 else 's'}: {said}." if said else "No trials."
+    return f"{counted(len(trials), 'trial')}: {said}." if said else "No trials."
 
 
 def _markdown_table(findings: Findings, summary: pd.DataFrame) -> list[str]:

@@ -204,27 +204,28 @@ def _reconciled(results: Results) -> Results:
     """Bring each trial's epochs and status up to what the records show, and say what was stale."""
     trials, problems = results.trials, list(results.problems)
     done = results.curves.groupby("trial_id")["epoch"].max()
-    counted = trials["trial_id"].map(done).fillna(0).astype("int64")
-    said = pd.to_numeric(trials["epochs_done"]).fillna(counted).astype("int64")
-    complete = counted >= trials["epochs"].astype("int64")
+    recorded = trials["trial_id"].map(done).fillna(0).astype("int64")
+    said = pd.to_numeric(trials["epochs_done"]).fillna(recorded).astype("int64")
+    complete = recorded >= trials["epochs"].astype("int64")
     status = trials["status"].astype("object").copy()
     late = status.isin(_OPEN) & complete
     status[late] = "completed"
     open_state = "running" if results.in_flight else "interrupted"
-    status[status.isin(_OPEN) & (counted > 0)] = open_state
+    status[status.isin(_OPEN) & (recorded > 0)] = open_state
     status[(status == "running") & ~complete] = open_state
-    if (stale := int(((said != counted) | late).sum())) and results.in_flight:
-        problems.append(f"trials.parquet is behind the records for {_count(stale, 'trial')}")
-    elif lost := list(trials.loc[said > counted, "trial_id"]):
+    if (stale := int(((said != recorded) | late).sum())) and results.in_flight:
+        problems.append(f"trials.parquet is behind the records for {counted(stale, 'trial')}")
+    elif lost := list(trials.loc[said > recorded, "trial_id"]):
         problems.append(f"records/ holds fewer epochs than trials.parquet says: {', '.join(lost)}")
     if results.in_flight:
         problems.append("the study has not ended: it is still running, or its driver was killed")
-    trials = trials.assign(status=status.astype("str"), epochs_done=counted)
+    trials = trials.assign(status=status.astype("str"), epochs_done=recorded)
     trials = trials.sort_values("trial_id", ignore_index=True)
     return Results(**{**vars(results), "trials": trials.astype({"epochs": "int64"}), "problems": problems})
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """So many of a thing: 1 trial, 2 trials."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 

@@ -7,7 +7,6 @@ than to run. A graph records them once and replays them
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -20,14 +19,8 @@ REHEARSALS = 3
 # Trains on so many next images. It reads and writes tensors that stay where they are, and never asks the device for a
 # value.
 Step = Callable[[int], None]
-
-
-class Launcher(Protocol):
-    """Takes a step; always the same one."""
-
-    def __call__(self, step: Step, size: int) -> None:
-        """Train on the next ``size`` images."""
-        ...
+# Takes a step, always the same one, on so many images.
+Launcher = Callable[[Step, int], None]
 
 
 def launcher(state: Sequence[Tensor], device: torch.device) -> Launcher:

@@ -33,11 +33,17 @@ def choose_instruction_set() -> None:
     """
     if _kernels_at_hand() or VARIABLE in os.environ or "avx512f" not in processor():
         return
+
+    def find() -> str | None:
+        return fastest((DEFAULT, "AVX2"), measure)
+
     try:
         memory = cache_folder() / "onednn.json"
-    except OSError:  # measured each time then
-        memory = Path(os.devnull)
-    if found := remembered(memory, lambda: fastest((DEFAULT, "AVX2"), measure)):
+    except OSError:  # nowhere to remember it: measured each time then
+        found = find()
+    else:
+        found = remembered(memory, find)
+    if found:
         os.environ[VARIABLE] = found
 
 
@@ -75,7 +81,6 @@ def remembered(file: Path, find: Callable[[], str | None]) -> str | None:
         return None
     kept[key] = found
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
         beside = file.with_suffix(f".{os.getpid()}")
         beside.write_text(json.dumps(kept, indent=1), encoding="utf-8")
         beside.replace(file)

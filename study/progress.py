@@ -97,8 +97,9 @@ def say(console: Console, text: str) -> None:
 
 
 def counted(number: float, thing: str) -> str:
-    """So many of a thing: 1 trial, 2 trials."""
-    return f"{number:g} {thing}{'' if number == 1 else 's'}"
+    """So many of a thing: 1 trial, 2 trials, 0.5 GPUs."""
+    shown = f"{number:g}" if isinstance(number, float) else str(number)  # whole, however many
+    return f"{shown} {thing}{'' if number == 1 else 's'}"
 
 
 def describe(configuration: Configuration) -> str:

@@ -19,7 +19,7 @@ _NOTHING_STARTED = "interrupted before anything was started"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a study; the exit status is 0, 1 (some trials failed), 2 (bad input) or 130 (interrupted)."""
+    """Run a study; the exit status is 0, 1 (some trials failed, or no report), 2 (bad input) or 130 (interrupted)."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(arguments)
     overrides = list(options.set)

@@ -1,6 +1,7 @@
 """The axes of a space: one value, or several that a search goes through or draws from."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
@@ -81,13 +82,13 @@ class Form(Model):
     # Whether a search draws from the values, instead of going through all of them.
     sampled: ClassVar[bool] = True
 
+    @abstractmethod
     def takes(self, value: Any) -> bool:
         """Whether the axis can have this value."""
-        raise NotImplementedError
 
+    @abstractmethod
     def draw(self, rng: np.random.Generator) -> Any:
         """One of the values at random."""
-        raise NotImplementedError
 
     def __repr_name__(self) -> str:
         """``Grid``; pydantic's own name of a generic model spells out its types."""
@@ -98,9 +99,9 @@ class Listed(Form, Generic[T]):
     """Values that can be counted."""
 
     @property
+    @abstractmethod
     def values(self) -> Sequence[T]:
         """The values, in the file's order."""
-        raise NotImplementedError
 
     def takes(self, value: Any) -> bool:
         """Whether the axis can have this value."""
@@ -119,9 +120,9 @@ class Interval(Form):
     """Numbers from low to high."""
 
     @property
+    @abstractmethod
     def bounds(self) -> tuple[float, float]:
         """Low and high."""
-        raise NotImplementedError
 
     def takes(self, value: Any) -> bool:
         """Whether the axis can have this value."""

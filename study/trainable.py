@@ -65,6 +65,9 @@ class ReplicaTrainable(tune.Trainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Start another trial in this process, which saves starting one (see ``reuse_actors``)."""
+        del self._training  # its memory, before the next trial takes its own
+        if self._device != "cpu":
+            torch.cuda.empty_cache()
         self._begin(new_config)
         return True
 
@@ -100,10 +103,6 @@ class ReplicaTrainable(tune.Trainable):
         self._trial_id = trial_id(config["trial"]["number"])
         self._rows: list[Row] = []
         self._device = assigned_device()
-        if hasattr(self, "_training"):  # of a trial before this one: its memory, before this one takes its own
-            del self._training
-            if self._device != "cpu":
-                torch.cuda.empty_cache()
         self._training = Training(
             configuration,
             self._data,

@@ -171,7 +171,7 @@ class Training:
     def state_dict(self) -> dict[str, Any]:
         """All that the next epoch depends on, as tensors and plain values on the CPU."""
         return {
-            "network": {name: t.detach().cpu().clone() for name, t in self.network.state_dict().items()},
+            "network": {name: t.detach().to("cpu", copy=True) for name, t in self.network.state_dict().items()},
             "orders": [order.get_state() for order in self._orders],
             "epoch": self.epoch,
             "iterations": self.iterations,

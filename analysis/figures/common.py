@@ -86,7 +86,7 @@ def beyond(tables: Sequence[pd.DataFrame], low: float = 0.0, high: float = 100.0
     if not any(bool((t["low"] < low).any() or (t["high"] > high).any()) for t in tables):
         return ""
     limits = "0 to 100 %" if low == 0 else f"±{high:g} points"
-    return f" Intervals reach beyond {limits}, and are not drawn to their end: too few runs, or too far apart."
+    return f" Some intervals reach beyond {limits}, where nothing can be: too few runs, or too far apart."
 
 
 def shape(count: int, widest: int = 5) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,20 @@ def test_the_faster_instruction_set_is_set_for_the_trials_and_measured_once(slow
     choose_instruction_set()
     assert os.environ[VARIABLE] == "AVX2"
     assert slow_machine == [DEFAULT, "AVX2"]
+
+
+def test_without_a_folder_to_remember_it_in_it_is_measured_and_nothing_is_written(slow_machine, monkeypatch):
+    def none() -> Path:
+        raise OSError("no folder")
+
+    def written(*_: object, **__: object) -> None:
+        raise AssertionError("something was written")
+
+    monkeypatch.setattr(onednn, "cache_folder", none)
+    for change in ("write_text", "replace", "mkdir"):
+        monkeypatch.setattr(Path, change, written)
+    choose_instruction_set()
+    assert os.environ[VARIABLE] == "AVX2"
 
 
 def test_what_the_user_has_set_stays(slow_machine, monkeypatch):

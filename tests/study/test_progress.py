@@ -3,12 +3,26 @@ import io
 import pytest
 from rich.console import Console
 
-from study.progress import ProgressDisplay, describe
+from study.progress import ProgressDisplay, counted, describe
 from study.results import TrialStatus
 from study.space import Configuration
 
 CONFIGURATION = Configuration(block="conv", num_blocks=1, batch_norm=True, lr=1e-3, epochs=3)
 METRICS = {"epoch": 1, "train_accuracy": 51.234, "test_accuracy": 48.5, "seconds": 12.3}
+
+
+@pytest.mark.parametrize(
+    ("number", "thing", "said"),
+    [
+        (1, "trial", "1 trial"),
+        (0, "trial", "0 trials"),
+        (1_275_000, "run", "1275000 runs"),
+        (1.0, "CPU", "1 CPU"),
+        (0.5, "GPU", "0.5 GPUs"),
+    ],
+)
+def test_so_many_of_a_thing(number, thing, said):
+    assert counted(number, thing) == said
 
 
 def play(console: Console, *, failed: bool = False) -> ProgressDisplay:
