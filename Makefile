@@ -29,7 +29,7 @@ lint: .venv/installed
 	$(BIN)/pyright
 
 schema: .venv/installed
-	$(BIN)/python -m study.space_schema search_spaces/schema.json
+	$(BIN)/python -m study.space.schema search_spaces/schema.json
 
 clean:
 	rm -rf .venv build *.egg-info

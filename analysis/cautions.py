@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.comparison import half_width
 from analysis.findings import Findings
 from analysis.question import AXIS_TITLES, NUMERIC, tick_label
 from analysis.results import counted
+from analysis.statistics.comparison import half_width
 from analysis.words import BEYOND, points
 
 FEW_SEEDS = 5

@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.convergence import run_table, time_to
-from analysis.families import MEASURES, Pair, comparison_table, pairs
 from analysis.question import NUMERIC, Question, condition_label, parse
 from analysis.records import AXES
 from analysis.results import Results, counted
+from analysis.statistics.convergence import run_table, time_to
+from analysis.statistics.families import MEASURES, Pair, comparison_table, pairs
 
 MOST_DISTINCT = 12
 MOST_CONFIRMATORY = 200

@@ -14,9 +14,9 @@ from ruamel.yaml import YAML
 
 from analysis import words
 from analysis.captions import CAPTIONS, METHODS, SHOWN, TABLES, TITLES
-from analysis.comparison import MOST_SEEDS
 from analysis.findings import Findings
 from analysis.results import counted
+from analysis.statistics.comparison import MOST_SEEDS
 
 MOST_ROWS = 1000
 

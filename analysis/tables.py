@@ -6,10 +6,10 @@ from typing import cast
 
 import pandas as pd
 
-from analysis.comparison import half_width, holm
 from analysis.findings import Findings
 from analysis.records import AXES
-from analysis.survival import logrank_p, reached
+from analysis.statistics.comparison import half_width, holm
+from analysis.statistics.survival import logrank_p, reached
 
 MEASURES = ("train_accuracy", "test_accuracy", "selected_accuracy", "aulc", "gap", "train_loss")
 _INTERVALS = ("interval", "joint_interval", "paired_interval")

@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import pandas as pd
 
-from analysis.comparison import MOST_SEEDS, mean_interval
-from analysis.convergence import by_condition
-from analysis.families import FAMILIES
 from analysis.findings import Findings
+from analysis.statistics.comparison import MOST_SEEDS, mean_interval
+from analysis.statistics.convergence import by_condition
+from analysis.statistics.families import FAMILIES
 
 BEYOND = "*"
 BEYOND_NOTE = (

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from study.precision import autocast, set_precision
+from study.training.precision import autocast, set_precision
 
 CHANNELS, SIDE = 8, 12
 Form = Callable[[Tensor, Tensor], Tensor]

@@ -18,7 +18,7 @@ from benchmarks.shared_images import TEST, TRAIN, sizes
 from benchmarks.stopwatch import Stopwatch
 from study.data import ImageData
 from study.space import Configuration
-from tests.study.plain_network import PlainNetwork
+from tests.study.training.plain_network import PlainNetwork
 
 BATCH_SIZE = 128
 # Batches that a short measurement leaves out: the workers start with the first, and run ahead of the last.

@@ -16,9 +16,9 @@ from benchmarks.tables import markdown
 from benchmarks.throughput_cases import Images
 from benchmarks.tune_case import TuneRun, run_study
 from benchmarks.worker import configuration_of
-from study.machine import available_cpus
-from study.records import TrialRecord
-from study.training import Training
+from study.results.machine import available_cpus
+from study.results.records import TrialRecord
+from study.training.loop import Training
 
 LIMIT_SHARE, LIMIT_MIB = 0.02, 1.5e9 / 2**20
 _WRITES = 20

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from study.data import DataError, ImageData, load
-from study.data_arrays import IMAGE_SHAPE
+from study.data.arrays import IMAGE_SHAPE
 
 TRAIN, TEST = 50_000, 10_000  # what a model-epoch counts, whatever the data set holds
 _ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")

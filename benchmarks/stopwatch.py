@@ -8,8 +8,8 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from study.images import Images
-from study.training import Training
+from study.training.images import Images
+from study.training.loop import Training
 
 PARTS: tuple[str, ...] = ("data", "forward", "backward", "accuracy")
 

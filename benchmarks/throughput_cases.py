@@ -10,7 +10,7 @@ from benchmarks.cases import PARTS, TIME, Case, Network, table_of
 from benchmarks.processes import CaseError, Measurement, measure, say_what_runs
 from benchmarks.tables import Row, throughput_table
 from benchmarks.tune_case import command_rate, epochs_rate, laid_out, run_study, whole
-from study.machine import available_cpus
+from study.results.machine import available_cpus
 
 _NEEDS = {"notebook": "torchvision", "study": "torch", "tune": "ray"}
 

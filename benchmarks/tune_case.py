@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.cases import PARTS, Case
 from benchmarks.memory import PeakMemory
 from benchmarks.processes import CaseError, environment, last_line
-from study.records import epoch_rows
+from study.results.records import epoch_rows
 
 SPACE = """\
 name: throughput

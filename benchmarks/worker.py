@@ -18,11 +18,11 @@ import torch
 from benchmarks.cases import TIME, Case
 from benchmarks.shared_images import cut, model_epochs, open_images
 from benchmarks.stopwatch import parts_of_epoch
-from study import graphs
-from study.computation import BATCH_SIZE
 from study.data import ImageData
 from study.space import Configuration
-from study.training import Training
+from study.training import graphs
+from study.training.backends import BATCH_SIZE
+from study.training.loop import Training
 
 Found = dict[str, Any]
 Measure = Callable[[str], Found]

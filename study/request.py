@@ -7,13 +7,13 @@ from typing import Any
 
 from rich.console import Console
 
-from study import provenance
 from study.data import ImageData
-from study.plan import PlannedTrial
+from study.plan.trials import PlannedTrial
 from study.progress import say
-from study.results import ResultsDirectory
+from study.results import provenance
+from study.results.directory import ResultsDirectory
 from study.space import Study, load_study
-from study.tune import shortage
+from study.tuning.tuner import shortage
 
 # These say how a study is run or read, not what it computes: they may change between its sessions.
 FREE_TO_CHANGE = ("question", "compare", "resources", "checkpoint", "data")

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from study import interrupts
 from study.exit_status import BAD_INPUT, DONE, INTERRUPTED
-from study.plan import PlannedTrial, plan_of
+from study.plan.trials import PlannedTrial, plan_of
 from study.progress import counted, describe, say
 from study.space import SpaceError, Study, load_study
 

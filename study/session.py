@@ -8,18 +8,19 @@ import filelock
 import ray
 from rich.console import Console
 
-from study import interrupts, provenance
+from study import interrupts
+from study.cluster.nodes import describe_nodes
 from study.data import DataError, ImageData, load
 from study.exit_status import DONE, INTERRUPTED, SOME_FAILED
-from study.kernels.build import KernelsUnavailableError, library
-from study.nodes import describe_nodes
-from study.onednn import choose_instruction_set
 from study.progress import ProgressDisplay, counted, say
 from study.request import InputError, Request, check_results, check_room, check_same_data
-from study.results import ResultsDirectory, TrialStatus, write_text
-from study.resume import put_back_rows, statuses_before
+from study.results import provenance
+from study.results.directory import ResultsDirectory, TrialStatus, write_text
 from study.space import SpaceError
-from study.tune import TuneError, concurrent_trials, connect, node_resources, run_session, trial_resources
+from study.training.kernels.build import KernelsUnavailableError, library
+from study.training.onednn import choose_instruction_set
+from study.tuning.resume import put_back_rows, statuses_before
+from study.tuning.tuner import TuneError, concurrent_trials, connect, node_resources, run_session, trial_resources
 
 Statuses = dict[str, TrialStatus]
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.comparison import half_width
 from analysis.findings import Findings
 from analysis.question import NUMERIC, value_label
+from analysis.statistics.comparison import half_width
 
 MOST_FACETS = 12
 

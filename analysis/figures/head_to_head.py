@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.comparison import welch_bands
-from analysis.families import Pair
 from analysis.figures.common import NoDataError, beyond, summarise
 from analysis.findings import Findings
+from analysis.statistics.comparison import welch_bands
+from analysis.statistics.families import Pair
 
 MOST_PAIRS = 3
 MEASURES = {"test_accuracy": "-", "train_accuracy": "--"}

@@ -8,10 +8,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.comparison import welch_interval
 from analysis.figures.common import NoDataError, beyond, finished_runs, levels, summarise
 from analysis.findings import Findings
 from analysis.question import AXIS_TITLES, tick_label, value_label
+from analysis.statistics.comparison import welch_interval
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from analysis import style
 from analysis.figures.common import NoDataError, levels, shape
 from analysis.findings import Findings
 from analysis.question import AXIS_TITLES, value_label
-from analysis.survival import survival_steps
+from analysis.statistics.survival import survival_steps
 from analysis.tables import groups_of_times
 
 MOST_CONDITIONS = 14

@@ -14,8 +14,7 @@ LAYERS = (
     {"tables", "cautions", "captions", "style"},
     {"words"},
     {"findings"},
-    {"families"},
-    {"comparison", "survival", "convergence"},
+    {"statistics"},
     {"question", "results"},
     {"records"},
 )

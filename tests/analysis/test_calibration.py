@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.comparison import compare, decide, mean_interval, welch_bands, welch_interval
-from analysis.families import Pair, comparison_table, pairs
 from analysis.question import Question
 from analysis.records import AXES
+from analysis.statistics.comparison import compare, decide, mean_interval, welch_bands, welch_interval
+from analysis.statistics.families import Pair, comparison_table, pairs
 
 REPEATS = 3000
 SD = 1.0  # percentage points between seeds

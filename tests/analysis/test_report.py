@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from analysis.comparison import MOST_SEEDS
 from analysis.figures.catalogue import CATALOGUE
 from analysis.page import _cell
 from analysis.report import Report, ReportError, print_summary, write_report
+from analysis.statistics.comparison import MOST_SEEDS
 from tests.analysis.simulate import Simulation, simulate
 
 

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.comparison import MOST_SEEDS
 from analysis.findings import Findings, find
 from analysis.results import read
+from analysis.statistics.comparison import MOST_SEEDS
 from analysis.words import BEYOND_NOTE, headline, interval, mean_sd, p_value, points, tally, verdict
 from tests.analysis.simulate import Simulation, corners, simulate
 

@@ -14,7 +14,7 @@ from benchmarks.stopwatch import PARTS, parts_of_epoch
 from benchmarks.throughput_cases import Images
 from benchmarks.tune_case import Trial, TuneRun, command_rate, epochs_rate, trial_of
 from benchmarks.worker import host_seconds_per_step, warm_training
-from study.records import TrialRecord
+from study.results.records import TrialRecord
 from study.space import Configuration
 from tests.helpers import tiny_data
 
@@ -68,7 +68,7 @@ def test_a_record_tells_when_its_epochs_began_and_ended(tmp_path):
 
 @pytest.mark.parametrize("kernels", ["on", "off"])
 def test_the_parts_of_an_epoch_add_up_to_it(kernels, monkeypatch):
-    from study.kernels import build
+    from study.training.kernels import build
 
     monkeypatch.setenv(build.SWITCH, kernels)
     build._library.cache_clear()

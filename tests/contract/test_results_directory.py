@@ -9,9 +9,9 @@ import pytest
 
 from analysis.records import AXES, CURVE_TYPES, FORMAT
 from analysis.results import TRIAL_COLUMNS, read, write_curves
-from study.records import FORMAT as WRITTEN_FORMAT
-from study.records import TrialRecord, trial_id
-from study.results import ResultsDirectory, TrialStatus, write_json
+from study.results.directory import ResultsDirectory, TrialStatus, write_json
+from study.results.records import FORMAT as WRITTEN_FORMAT
+from study.results.records import TrialRecord, trial_id
 from study.space import Configuration, load_study
 from tests.analysis.simulate import Simulation, simulate
 

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from study.progress import ProgressDisplay, counted, describe
-from study.results import TrialStatus
+from study.results.directory import TrialStatus
 from study.space import Configuration
 
 CONFIGURATION = Configuration(block="conv", num_blocks=1, batch_norm=True, lr=1e-3, epochs=3)

@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 import torch
 
-from study.data_digits import load_digits
+from study.data.digits import load_digits
 from study.run import command_line
 from study.space import Configuration
-from study.training import EpochRecord, train
+from study.training.loop import EpochRecord, train
 from tests.study.commands import SMALL, epoch_lines, run, start, wait_for_epoch, write_space
 
 # Long enough for a test to see it running and kill it.

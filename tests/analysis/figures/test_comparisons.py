@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from analysis import style
-from analysis.comparison import welch_interval
 from analysis.figures import forest, head_to_head, interaction
 from analysis.figures.common import NoDataError
 from analysis.findings import Findings, find
 from analysis.results import read
+from analysis.statistics.comparison import welch_interval
 from tests.analysis.simulate import corners, simulate
 
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from analysis import style
-from analysis.comparison import mean_interval
 from analysis.figures import convergence
 from analysis.figures.common import NoDataError, facets
 from analysis.findings import Findings
+from analysis.statistics.comparison import mean_interval
 
 
 def test_means_and_intervals_are_over_seeds(findings: dict[str, Findings]) -> None:

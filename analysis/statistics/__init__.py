@@ -1,0 +1,1 @@
+"""From runs to numbers, and from configurations to intervals, tests and verdicts."""

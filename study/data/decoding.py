@@ -1,0 +1,63 @@
+"""Image files -> pixels, with a line for every file that cannot be used."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from study.data.arrays import IMAGE_SHAPE
+
+CHUNK = 256  # files a thread takes at a time
+# Of the modes of Pillow, those of at most 8 bits a channel that turn into RGB without a choice of range.
+MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}
+
+
+def decode(files: Sequence[str]) -> tuple[NDArray[np.uint8], list[str]]:
+    """The images as RGB, uint8 (N, 32, 32, 3) in the order of ``files``, and the problems.
+
+    A file with a problem leaves its pixels undefined. Pillow lets go of Python's lock while it
+    decodes, so threads share the work.
+    """
+    images = np.empty((len(files), *IMAGE_SHAPE), np.uint8)
+
+    def decode_chunk(start: int) -> list[str]:
+        stop = min(start + CHUNK, len(files))
+        problems = (_decode_into(images[index], files[index]) for index in range(start, stop))
+        return [problem for problem in problems if problem]
+
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        chunks = pool.map(decode_chunk, range(0, len(files), CHUNK))
+        return images, [problem for chunk in chunks for problem in chunk]
+
+
+def _decode_into(pixels: NDArray[np.uint8], file: str) -> str | None:
+    """Write the image's pixels (32, 32, 3), or say what is wrong with it."""
+    try:
+        with Image.open(file) as image:
+            problem = _unsuitable(image)
+            if problem is None:
+                # Otherwise Pillow warns that it drops a palette's transparency, which is meant.
+                image.info.pop("transparency", None)
+                pixels[...] = np.asarray(image.convert("RGB"))
+    except UnidentifiedImageError:
+        problem = "empty, damaged, or of a format that Pillow does not know"
+    except Exception as error:  # Pillow's decoders raise all kinds for damaged files
+        from_system = isinstance(error, OSError) and error.strerror
+        problem = "cannot be read" if from_system else "truncated or damaged image"
+        problem = f"{problem} ({from_system or error})"
+    return problem and f"{file}: {problem}"
+
+
+def _unsuitable(image: Image.Image) -> str | None:
+    height, width, _ = IMAGE_SHAPE
+    if image.size != (width, height):
+        return (
+            f"the image is {image.width} x {image.height} pixels, the network takes "
+            f"{width} x {height}: resize the images first"
+        )
+    if image.mode not in MODES:
+        return f"pixels of type {image.mode}: convert the images to 8 bits a channel first"
+    return None

@@ -1,0 +1,1 @@
+"""Which runs a study consists of, and which train side by side."""

@@ -1,0 +1,1 @@
+"""What a study writes: records, tables and where they come from."""

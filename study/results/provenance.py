@@ -1,0 +1,66 @@
+"""Where a result comes from: versions, commit, command line, hardware and data, a session at a time."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from study.data import ImageData
+from study.results.directory import write_json
+from study.results.machine import Facts, git_state, versions
+from study.results.records import now
+
+FORMAT = 1
+
+
+def begin_session(file: Path, data: ImageData, precision: str, command: str, nodes: list[Facts]) -> None:
+    """Add a session to provenance.json, which the first one makes; its outcome is "running" until ``end_session``."""
+    session = {
+        "command": command,
+        "started": now(),
+        "ended": None,
+        "outcome": "running",
+        "versions": versions(),
+        "git": git_state(Path(__file__).parent),
+        "hardware": {"nodes": nodes},
+    }
+    content = read_provenance(file) or {"format": FORMAT, "data": describe_data(data), "precision": precision}
+    content.setdefault("sessions", []).append(session)
+    write_json(file, content)
+
+
+def end_session(file: Path, outcome: str) -> None:
+    """Say how the last session ended: completed, failed (some trials did) or interrupted."""
+    content = read_provenance(file)
+    if content is None:
+        return
+    content["sessions"][-1] |= {"ended": now(), "outcome": outcome}
+    write_json(file, content)
+
+
+def read_provenance(file: Path) -> dict[str, Any] | None:
+    """The content, or None where there is no file.
+
+    Raises:
+        ValueError: the file is not what this project writes.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ValueError(f"{file} is damaged ({error}); a study cannot be resumed without it") from error
+    if not isinstance(content, dict) or not isinstance(content.get("data"), dict):
+        raise ValueError(f"{file} does not hold a study's provenance")
+    return content
+
+
+def describe_data(data: ImageData) -> dict[str, Any]:
+    """Name, fingerprint and numbers of images of a data set."""
+    return {
+        "name": data.name,
+        "fingerprint": data.fingerprint,
+        "train": len(data.train_labels),
+        "validation": len(data.validation_labels),
+        "test": len(data.test_labels),
+        "classes": list(data.classes),
+    }

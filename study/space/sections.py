@@ -1,0 +1,198 @@
+"""The sections of a space file: its space, search, scheduler, resources, comparison and checkpoints."""
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict
+
+from study.space.axes import AXES, AxisName, Block, Epochs, LearningRate, Model, NumBlocks
+from study.space.axis_types import BlockAxis, BoolAxis, EpochsAxis, LearningRateAxis, NumBlocksAxis
+
+T = TypeVar("T")
+# What torch takes as a seed and what a column of 64-bit integers holds.
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Samples = Annotated[int, Field(ge=1, le=10_000)]
+
+
+class Space(Model):
+    """The configurations: each axis is a value or several. The defaults are the notebook's network and training."""
+
+    block: BlockAxis = "residual"
+    """The block: residual, or conv for the same block without the skip connection."""
+    num_blocks: NumBlocksAxis = 10
+    """How many blocks the network has; 0 or more."""
+    batch_norm: BoolAxis = False
+    """Whether a block normalises after each convolution."""
+    lr: LearningRateAxis = 0.01
+    """Learning rate of plain SGD; above 0."""
+    epochs: EpochsAxis = 25
+    """Passes over the training set; 1 or more."""
+
+    @property
+    def axes(self) -> dict[str, Any]:
+        """Each axis, by its name: a value or a Form."""
+        return {axis: getattr(self, axis) for axis in AXES}
+
+
+class GridSearch(Model):
+    """Every combination of the grids."""
+
+    algorithm: Literal["grid"]
+    """Every combination of the grids; the alternatives are random and optuna."""
+
+
+class RandomSearch(Model):
+    """Independent draws; where the space has grids too, each draw for every point of the grids."""
+
+    algorithm: Literal["random"]
+    """Independent draws; the alternatives are grid and optuna."""
+    samples: Samples
+    """How many different draws; with grids in the space there are samples x grid points configurations."""
+    seed: Seed = 0
+    """Seed of the draws: the same seed gives the same configurations."""
+
+
+class OptunaSearch(Model):
+    """Draws that learn from the trials before, selecting on validation accuracy."""
+
+    algorithm: Literal["optuna"]
+    """Draws that learn from the trials before; the alternatives are grid and random."""
+    samples: Samples
+    """How many configurations to draw."""
+    seed: Seed = 0
+    """Seed of the sampler."""
+    sampler: Literal["tpe", "random", "qmc", "gp"] = "tpe"
+    """Optuna's sampler."""
+
+
+class NoScheduler(Model):
+    """Every trial runs to its last epoch."""
+
+    name: Literal["none"]
+    """Every trial runs to its last epoch; the alternatives are asha, median and pbt."""
+
+
+class AshaScheduler(Model):
+    """Asynchronous successive halving: most trials end early, the best go on (Li et al., MLSys 2020)."""
+
+    name: Literal["asha"]
+    """Successive halving; the alternatives are none, median and pbt."""
+    grace_period: Epochs = 1
+    """Epochs that every trial is given."""
+    reduction_factor: Annotated[float, Field(gt=1)] = 4.0
+    """At each rung one trial in this many goes on."""
+
+
+class MedianScheduler(Model):
+    """Ends a trial whose best result is below the median of the others (Golovin et al., KDD 2017)."""
+
+    name: Literal["median"]
+    """Ends a trial below the median of the others; the alternatives are none, asha and pbt."""
+    grace_period: Epochs = 1
+    """Epochs that every trial is given."""
+    min_samples: Annotated[int, Field(ge=1)] = 3
+    """How many other trials the median needs."""
+
+
+class PbtScheduler(Model):
+    """Population based training: poor trials go on from good ones (Jaderberg et al., arXiv:1711.09846)."""
+
+    name: Literal["pbt"]
+    """Population based training; the alternatives are none, asha and median."""
+    perturbation_interval: Epochs = 5
+    """Epochs between two exchanges."""
+
+
+def _whole_above_one(gpus: float) -> float:
+    if gpus > 1 and not gpus.is_integer():
+        raise PydanticCustomError("gpus", "should be whole when above 1: Ray hands out parts of one GPU only")
+    return gpus
+
+
+def _auto_or_number(given: Any) -> str:
+    return "<auto>" if isinstance(given, str) else "<number>"
+
+
+class Resources(Model):
+    """What a trial (a configuration with all its seeds) is given."""
+
+    cpus: Annotated[float, Field(gt=0)] = 1.0
+    """CPU cores of a trial."""
+    gpus: Annotated[
+        Annotated[Literal["auto"], Tag("<auto>")]
+        | Annotated[float, Field(ge=0), AfterValidator(_whole_above_one), Tag("<number>")],
+        Discriminator(_auto_or_number),
+    ] = "auto"
+    """GPUs of a trial, or a part of one such as 0.5; auto: one where the cluster has any, else none."""
+
+
+class PartialConfiguration(TypedDict, total=False):
+    """A value for one or more of the axes."""
+
+    __pydantic_config__ = ConfigDict(  # pyright: ignore[reportGeneralTypeIssues]  (how pydantic configures a TypedDict)
+        extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+    block: Block
+    """residual or conv."""
+    num_blocks: NumBlocks
+    """How many blocks."""
+    batch_norm: bool
+    """With or without batch norm."""
+    lr: LearningRate
+    """Learning rate."""
+    epochs: Epochs
+    """Passes over the training set."""
+
+
+def _not_empty(partial: PartialConfiguration) -> PartialConfiguration:
+    if not partial:
+        raise PydanticCustomError("empty", "should give a value of at least one axis")
+    return partial
+
+
+def _rising(thresholds: tuple[float, ...]) -> tuple[float, ...]:
+    if list(thresholds) != sorted(set(thresholds)):
+        raise PydanticCustomError("rising", "should rise, each value once")
+    return thresholds
+
+
+Condition = Annotated[PartialConfiguration, AfterValidator(_not_empty), Field(json_schema_extra={"minProperties": 1})]
+Percent = Annotated[float, Field(gt=0, lt=100)]
+
+
+class Question(Model):
+    """A comparison declared before the study runs; the analysis adjusts all declared ones together."""
+
+    name: Annotated[str, Field(min_length=1)]
+    """What the comparison is called in the report."""
+    a: Condition
+    """The condition that is compared, by the values of some axes."""
+    b: Condition
+    """The condition it is compared with."""
+
+
+class Compare(Model):
+    """What the analysis puts side by side."""
+
+    across: AxisName | None = None
+    """The axis whose values are compared: the horizontal axis of the figures."""
+    within: AxisName | None = None
+    """The axis that tells the curves of a figure apart."""
+    baseline: Condition | None = None
+    """The condition that the others are compared with, by the values of some axes."""
+    meaningful_difference: Annotated[float, Field(gt=0, le=100)] = 1.0
+    """Percentage points of test accuracy below which a difference does not matter."""
+    thresholds: Annotated[tuple[Percent, ...], Field(strict=False), AfterValidator(_rising)] = (40.0, 50.0, 55.0, 60.0)
+    """Test accuracies in percent, rising; the report says after how many epochs each is reached."""
+    questions: Annotated[tuple[Question, ...], Field(strict=False)] = ()
+    """Comparisons declared beforehand."""
+
+
+class Checkpoint(Model):
+    """When the state of a trial is saved, from which it goes on after an interruption."""
+
+    every: Epochs = 1
+    """Epochs between two checkpoints."""
+    keep: Annotated[int, Field(ge=1)] = 2
+    """How many of the newest are kept."""

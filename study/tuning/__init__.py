@@ -1,0 +1,1 @@
+"""What Ray Tune runs and how it is told to: the trainable, the tuner and its callback."""

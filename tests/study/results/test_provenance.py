@@ -1,0 +1,60 @@
+import json
+import subprocess
+
+import pytest
+
+from study.results.machine import git_state
+from study.results.provenance import begin_session, end_session, read_provenance
+from tests.helpers import tiny_data
+
+NODES = [{"host": "here", "cpu": "a CPU", "cores": 2, "memory_gib": 8.0, "gpus": []}]
+
+
+def test_every_session_is_kept(tmp_path):
+    file, data = tmp_path / "provenance.json", tiny_data(validation=30)
+    begin_session(file, data, "float32", "first", NODES)
+    assert json.loads(file.read_text())["sessions"][0]["outcome"] == "running"
+    end_session(file, "interrupted")
+    begin_session(file, data, "float32", "second", NODES)
+    end_session(file, "completed")
+    content = json.loads(file.read_text())
+    assert content["data"]["validation"] == 30
+    assert content["precision"] == "float32"
+    assert [(s["command"], s["outcome"]) for s in content["sessions"]] == [
+        ("first", "interrupted"),
+        ("second", "completed"),
+    ]
+    assert all(s["started"] <= s["ended"] for s in content["sessions"])
+    assert content["sessions"][0]["hardware"] == {"nodes": NODES}
+
+
+def test_no_file_is_no_provenance(tmp_path):
+    assert read_provenance(tmp_path / "provenance.json") is None
+    end_session(tmp_path / "provenance.json", "completed")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"sessions": []}'])
+def test_a_file_of_something_else_is_an_error_that_names_it(tmp_path, content):
+    file = tmp_path / "provenance.json"
+    file.write_text(content)
+    with pytest.raises(ValueError, match=r"provenance\.json"):
+        read_provenance(file)
+
+
+def test_the_state_of_a_checkout(tmp_path):
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True, capture_output=True)
+
+    assert git_state(tmp_path) == {"commit": None, "dirty": None}
+    git("init")
+    file = tmp_path / "a.py"
+    file.write_text("1")
+    git("add", "a.py")
+    git("commit", "-m", "a")
+    clean = git_state(tmp_path)
+    assert len(clean["commit"]) == 40
+    assert clean["dirty"] is False
+    file.write_text("2")
+    assert git_state(tmp_path) == clean | {"dirty": True}

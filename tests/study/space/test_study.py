@@ -1,0 +1,195 @@
+"""The study that a file describes: defaults, what is accepted, rules, and back to YAML."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from study.space import AXES, Configuration, SpaceError, Study, configurations, load_study
+from study.space.axes import Grid
+from study.space.sections import Space
+
+SEARCH = "search: {algorithm: random, samples: 2}"
+MANY = """\
+name: many
+question: "Is it: so? # yes"
+data: ./digits
+space:
+  block: {choice: [conv, residual]}
+  num_blocks: {randint: [0, 4]}
+  batch_norm: {choice: [true]}
+  lr: {loguniform: [1e-5, 1]}
+  epochs: 7
+seeds: [7, 3]
+validation: 100
+search: {algorithm: optuna, samples: 9, sampler: random, seed: 4}
+scheduler: {name: median, grace_period: 2}
+resources: {cpus: 0.5, gpus: 2}
+compare:
+  across: lr
+  within: block
+  baseline: {lr: 1, batch_norm: true}
+  meaningful_difference: 2
+  thresholds: []
+  questions: [{name: q, a: {block: conv}, b: {block: residual, num_blocks: 3}}]
+precision: bf16
+on_divergence: stop
+checkpoint: {every: 5}
+"""
+
+
+def load(tmp_path: Path, text: str) -> Study:
+    file = tmp_path / "a.yaml"
+    file.write_text(text)
+    return load_study(file)
+
+
+def test_a_small_file_is_enough_and_means_the_notebook(tmp_path: Path) -> None:
+    study = load(tmp_path, "name: a\nspace: {}\n")
+    assert configurations(study) == (Configuration("residual", 10, False, 0.01, 25),)
+    assert study.seed_list == (0, 1, 2, 3, 4)
+    assert (study.data, study.validation, study.precision, study.on_divergence) == (
+        "auto",
+        0,
+        "float32",
+        "continue",
+    )
+    assert (study.search.algorithm, study.scheduler.name) == ("grid", "none")
+    assert (study.resources.cpus, study.resources.gpus) == (1, "auto")
+    assert (study.checkpoint.every, study.checkpoint.keep) == (1, 2)
+    assert study.compare.thresholds == (40, 50, 55, 60)
+    assert (study.compare.across, study.compare.within, study.compare.baseline) == (None, None, None)
+
+
+def test_the_space_has_the_axes_of_a_configuration() -> None:
+    assert tuple(Configuration.__dataclass_fields__) == AXES == tuple(Space.model_fields)
+
+
+def test_an_integer_is_fine_where_a_float_is_expected(tmp_path: Path) -> None:
+    study = load(tmp_path, "name: a\nspace: {lr: {grid: [1, 2.5]}}\nresources: {cpus: 2}\n")
+    assert study.space.axes["lr"].values == (1.0, 2.5)
+    assert all(isinstance(each.lr, float) for each in configurations(study))
+    assert isinstance(study.resources.cpus, float)
+
+
+@pytest.mark.parametrize("text", ["name: small\nspace: {lr: {grid: [0.001, 1e-2, 1e-7]}}\n", MANY])
+def test_yaml_reads_back_as_an_equal_study(tmp_path: Path, text: str) -> None:
+    study = load(tmp_path, text)
+    written = study.to_yaml()
+    again = load(tmp_path, written)
+    assert again == study
+    assert again.to_yaml() == written
+
+
+def test_yaml_has_every_default_written_out(tmp_path: Path) -> None:
+    text = "name: a\nspace: {num_blocks: {grid: [1, 3]}}\nscheduler: {name: asha}\nvalidation: 10\n"
+    assert (
+        load(tmp_path, text).to_yaml()
+        == """\
+name: a
+question: ''
+data: auto
+space:
+  block: residual
+  num_blocks: {grid: [1, 3]}
+  batch_norm: false
+  lr: 0.01
+  epochs: 25
+seeds: 5
+validation: 10
+search:
+  algorithm: grid
+scheduler:
+  name: asha
+  grace_period: 1
+  reduction_factor: 4.0
+resources:
+  cpus: 1.0
+  gpus: auto
+compare:
+  across: null
+  within: null
+  baseline: null
+  meaningful_difference: 1.0
+  thresholds: [40.0, 50.0, 55.0, 60.0]
+  questions: []
+precision: float32
+on_divergence: continue
+checkpoint:
+  every: 1
+  keep: 2
+"""
+    )
+
+
+def test_a_study_does_not_change() -> None:
+    study = Study(name="a", space=Space())
+    with pytest.raises(ValidationError, match="frozen"):
+        study.seeds = 3  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_rules_hold_for_a_study_made_in_python_too() -> None:
+    assert Study(name="a", space=Space(lr=Grid(grid=(0.1, 0.2)))).space.axes["lr"].values == (0.1, 0.2)
+    with pytest.raises(ValidationError, match="5 epochs are more than the 3"):
+        Study.model_validate(
+            {
+                "name": "a",
+                "space": {"epochs": {"grid": [1, 3]}},
+                "validation": 10,
+                "scheduler": {"name": "pbt", "perturbation_interval": 5},
+            }
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("space: {lr: {uniform: [0.1, 1]}}", "space.lr: uniform is drawn by a search: set search.algorithm to random "
+         "or optuna (it is grid), or write a grid"),
+        (f"space: {{lr: {{grid: [0.1]}}}}\n{SEARCH}", "search.algorithm: random has nothing to draw: give an axis a "
+         "choice, randint, uniform or loguniform, or use grid"),
+        (f"space: {{lr: {{choice: [0.1]}}}}\n{SEARCH}", "search.samples: 2 is more than the 1 different draws that "
+         "there are"),
+        ("space: {lr: {grid: [0.1]}}\nvalidation: 9\nsearch: {algorithm: optuna, samples: 1}", "space.lr: optuna draws "
+         "from every axis: write choice instead of grid"),
+        ("space: {lr: {choice: [0.1]}}\nsearch: {algorithm: optuna, samples: 1}", "validation: should be above 0 "
+         "(5000, say): search.algorithm optuna selects by validation accuracy, never by test accuracy"),
+        ("space: {lr: {choice: [0.1]}}\nscheduler: {name: pbt}\nsearch: {algorithm: optuna, samples: 1}", "validation: "
+         "should be above 0 (5000, say): search.algorithm optuna and scheduler.name pbt select by validation accuracy, "
+         "never by test accuracy"),
+        ("space: {epochs: {randint: [2, 9]}}\nvalidation: 9\nscheduler: {name: asha, grace_period: 9}\nsearch: "
+         "{algorithm: random, samples: 1}", "scheduler.grace_period: 9 epochs are more than the 8 that a trial has "
+         "(space.epochs)"),
+        ("space: {}\ncompare: {across: lr, within: lr}", "compare.within: should be another axis than compare.across "
+         "(lr)"),
+        ("space: {batch_norm: {grid: [false]}}\ncompare: {baseline: {batch_norm: true}}", "compare.baseline."
+         "batch_norm: true is not a value that space.batch_norm has; possible: false"),
+        (f"space: {{lr: {{uniform: [0.1, 1]}}}}\n{SEARCH}\ncompare: {{baseline: {{lr: 2}}}}", "compare.baseline.lr: "
+         "2.0 is not a value that space.lr has; possible: numbers from 0.1 to 1.0"),
+        (f"space: {{epochs: {{randint: [1, 9]}}}}\n{SEARCH}\ncompare: {{baseline: {{epochs: 9}}}}",
+         "compare.baseline.epochs: 9 is not a value that space.epochs has; possible: whole numbers from 1 to 8"),
+        ("space: {}\ncompare: {questions: [{name: q, a: {num_blocks: 1}, b: {num_blocks: 10}}]}",
+         "compare.questions[0].a.num_blocks: 1 is not a value that space.num_blocks has; possible: 10"),
+        ("space: {lr: {grid: [1, 2]}}\ncompare: {questions: [{name: q, a: {lr: 1}, b: {lr: 2}}, {name: q, a: {lr: 2}, "
+         "b: {lr: 1}}]}", "compare.questions[1].name: an earlier question has this name"),
+    ],
+)  # fmt: skip
+def test_rules_between_the_parts(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(SpaceError) as caught:
+        load(tmp_path, f"name: a\n{text}\n")
+    (problem,) = caught.value.problems
+    assert problem.endswith(f": {expected}")
+
+
+def test_a_rule_says_nothing_where_a_part_it_needs_is_wrong(tmp_path: Path) -> None:
+    text = "name: a\nspace: {lr: {uniform: [1, 0.1]}, epochs: {choice: []}}\nsearch: {algorithm: random, samples: 3}\n"
+    with pytest.raises(SpaceError) as caught:
+        load(tmp_path, text)
+    assert len(caught.value.problems) == 2
+
+
+@pytest.mark.parametrize("name", ["a", "A-1_b", "_x", "'123'", "2026-11-24", "on", "'null'"])
+def test_names_that_make_a_folder(tmp_path: Path, name: str) -> None:
+    study = load(tmp_path, f"name: {name}\nspace: {{}}\n")
+    assert study.name == name.strip("'")
+    assert load(tmp_path, study.to_yaml()) == study
