@@ -16,8 +16,8 @@ from torchvision import transforms
 
 from benchmarks.shared_images import TEST, TRAIN, sizes
 from benchmarks.stopwatch import Stopwatch
+from study.contract.axes import Configuration
 from study.data import ImageData
-from study.space import Configuration
 from tests.study.training.plain_network import PlainNetwork
 
 BATCH_SIZE = 128

@@ -18,8 +18,8 @@ import torch
 from benchmarks.cases import TIME, Case
 from benchmarks.shared_images import cut, model_epochs, open_images
 from benchmarks.stopwatch import parts_of_epoch
+from study.contract.axes import Configuration
 from study.data import ImageData
-from study.space import Configuration
 from study.training import graphs
 from study.training.backends import BATCH_SIZE
 from study.training.loop import Training

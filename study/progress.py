@@ -8,8 +8,8 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from study.contract.axes import Configuration
 from study.results.directory import TrialStatus
-from study.space import Configuration
 
 SECONDS_BETWEEN_LINES = 30.0
 

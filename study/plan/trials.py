@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from study.results.records import trial_id
-from study.space import Configuration, Study, configurations
+from study.contract.axes import Configuration
+from study.contract.files import trial_id
+from study.space import Study, configurations
 
 
 @dataclass(frozen=True)

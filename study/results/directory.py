@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from study.space import Configuration
+from study.contract.axes import Configuration
 
 Status = Literal["not_started", "running", "completed", "stopped", "failed", "interrupted"]
 

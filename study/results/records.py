@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from study.space import Configuration
+from study.contract.axes import Configuration
 
 FORMAT = 1
 STATE_FILE = "state.pt"  # of a checkpoint
@@ -85,11 +85,6 @@ def epoch_rows(path: Path) -> dict[int, Row]:
 def finite_or_none(values: Sequence[float]) -> list[float | None]:
     """Standard JSON knows neither NaN nor infinity; both are written as null."""
     return [value if math.isfinite(value) else None for value in values]
-
-
-def trial_id(number: int) -> str:
-    """The name of the trial at a position of the plan; the same in every session of a study."""
-    return f"{number:04d}"
 
 
 def now() -> str:

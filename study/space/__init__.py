@@ -6,10 +6,10 @@ Knows neither torch nor ray. The parts: ``axes`` and ``axis_types`` (an axis and
 ``configurations`` (the list of trials), ``schema`` (the schema for editors).
 """
 
-from study.space.axes import AXES, AxisName, Configuration
+from study.space.axes import AXES, AxisName
 from study.space.configurations import configurations
 from study.space.file import SpaceError, load_study
 from study.space.sections import Resources
 from study.space.study import Study
 
-__all__ = ["AXES", "AxisName", "Configuration", "Resources", "SpaceError", "Study", "configurations", "load_study"]
+__all__ = ["AXES", "AxisName", "Resources", "SpaceError", "Study", "configurations", "load_study"]

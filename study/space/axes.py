@@ -3,7 +3,6 @@
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
@@ -19,25 +18,6 @@ Block = Literal["residual", "conv"]
 NumBlocks = Annotated[int, Field(ge=0, le=10_000)]
 LearningRate = Annotated[float, Field(gt=0)]
 Epochs = Annotated[int, Field(ge=1, le=1_000_000)]
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """Everything about a run but its seed.
-
-    Attributes:
-        block: "residual", or "conv" for the same block without the skip connection.
-        num_blocks: blocks of the network, 0 or more.
-        batch_norm: whether a block normalises after each convolution.
-        lr: learning rate of plain SGD.
-        epochs: passes over the training set.
-    """
-
-    block: Block
-    num_blocks: int
-    batch_norm: bool
-    lr: float
-    epochs: int
 
 
 class Model(BaseModel):

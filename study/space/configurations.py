@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from study.space.axes import Configuration, Form, is_sampled, values_of
+from study.contract.axes import Configuration
+from study.space.axes import Form, is_sampled, values_of
 from study.space.study import Study
 
 # All of 10,000 equally likely draws, the most a search may ask for, take about 98,000 tries; an interval that holds

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from study.space import Configuration
+from study.contract.axes import Configuration
 from study.training.images import Images
 from study.training.kernels.build import KernelsUnavailableError
 from study.training.kernels.trunk import KernelTrunk

@@ -3,11 +3,55 @@
 import functools
 import warnings
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+
+class ImageArrays(Protocol):
+    """A data set in memory, as the training loop needs it; ``study.data.ImageData`` is one.
+
+    Images are uint8 (N, 32, 32, 3), not normalised; labels int64 (N,), indices into the classes. The validation set may
+    be empty.
+    """
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Their names."""
+        ...
+
+    @property
+    def train_images(self) -> NDArray[np.uint8]:
+        """To learn from."""
+        ...
+
+    @property
+    def train_labels(self) -> NDArray[np.int64]:
+        """Of these."""
+        ...
+
+    @property
+    def validation_images(self) -> NDArray[np.uint8]:
+        """To select by."""
+        ...
+
+    @property
+    def validation_labels(self) -> NDArray[np.int64]:
+        """Of these."""
+        ...
+
+    @property
+    def test_images(self) -> NDArray[np.uint8]:
+        """To report on."""
+        ...
+
+    @property
+    def test_labels(self) -> NDArray[np.int64]:
+        """Of these."""
+        ...
 
 
 class Images:

@@ -16,11 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from study.data import ImageData
-from study.space import Configuration
+from study.contract.axes import Configuration
 from study.training.backends import BATCH_SIZE, computation_for
 from study.training.graphs import launcher
-from study.training.images import Images
+from study.training.images import ImageArrays, Images
 from study.training.network import ReplicatedNetwork
 from study.training.precision import dtype_of, set_precision
 
@@ -52,7 +51,7 @@ class EpochRecord:
 
 def train(
     configuration: Configuration,
-    data: ImageData,
+    data: ImageArrays,
     seeds: Sequence[int],
     *,
     device: str = "cpu",
@@ -97,7 +96,7 @@ class Training:
     def __init__(
         self,
         configuration: Configuration,
-        data: ImageData,
+        data: ImageArrays,
         seeds: Sequence[int],
         *,
         device: str = "cpu",

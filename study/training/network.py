@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from study.space import Configuration
+from study.contract.axes import Configuration
 
 IMAGE_CHANNELS = 3
 CHANNELS = 8

@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 from study.training.kernels.build import SWITCH, KernelsUnavailableError, cache_folder, library, processor
 
@@ -102,15 +104,18 @@ def _time_steps() -> float:
     import numpy as np
     import torch
 
-    from study.data import ImageData
-    from study.space import Configuration
+    from study.contract.axes import Configuration
+    from study.training.images import ImageArrays
     from study.training.loop import BATCH_SIZE, Training
 
     torch.set_num_threads(1)
     pixels = np.random.default_rng(0).integers(0, 256, (BATCH_SIZE, 32, 32, 3), dtype=np.uint8)
-    images = pixels, np.arange(BATCH_SIZE) % 10
-    classes = tuple("abcdefghij")
-    data = ImageData.without_validation("noise", classes, images, images)
+    labels = np.arange(BATCH_SIZE) % 10
+    sets = {f"{name}_images": pixels for name in ("train", "test")} | {
+        f"{name}_labels": labels for name in ("train", "test")
+    }
+    none = {"validation_images": pixels[:0], "validation_labels": labels[:0]}
+    data = cast(ImageArrays, SimpleNamespace(classes=tuple("abcdefghij"), **sets, **none))
     setting = Configuration(block="residual", num_blocks=10, batch_norm=False, lr=0.01, epochs=STEPS)
     training = Training(setting, data, [0])
     seconds = []

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 from ray import tune
 from ray.tune.experiment import Trial
 
+from study.contract.files import trial_id
 from study.results.directory import ResultsDirectory, TrialStatus
-from study.results.records import now, trial_id
+from study.results.records import now
 
 SECONDS_BETWEEN_WRITES = 10.0
 

@@ -11,9 +11,10 @@ import ray
 import torch
 from ray import tune
 
+from study.contract.axes import Configuration
+from study.contract.files import trial_id
 from study.data import ImageData
-from study.results.records import STATE_FILE, Row, TrialRecord, finite_or_none, now, trial_id
-from study.space import Configuration
+from study.results.records import STATE_FILE, Row, TrialRecord, finite_or_none, now
 from study.training.loop import EpochRecord, Training
 
 PER_SEED = ("train_loss", "train_accuracy", "validation_accuracy", "test_accuracy")

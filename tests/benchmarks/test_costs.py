@@ -14,8 +14,8 @@ from benchmarks.stopwatch import PARTS, parts_of_epoch
 from benchmarks.throughput_cases import Images
 from benchmarks.tune_case import Trial, TuneRun, command_rate, epochs_rate, trial_of
 from benchmarks.worker import host_seconds_per_step, warm_training
+from study.contract.axes import Configuration
 from study.results.records import TrialRecord
-from study.space import Configuration
 from tests.helpers import tiny_data
 
 NETWORK = Network(num_blocks=1, batch_norm=False, device="cpu", precision="float32")

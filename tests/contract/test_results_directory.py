@@ -9,10 +9,12 @@ import pytest
 
 from analysis.records import AXES, CURVE_TYPES, FORMAT
 from analysis.results import TRIAL_COLUMNS, read, write_curves
+from study.contract.axes import Configuration
+from study.contract.files import trial_id
 from study.results.directory import ResultsDirectory, TrialStatus, write_json
 from study.results.records import FORMAT as WRITTEN_FORMAT
-from study.results.records import TrialRecord, trial_id
-from study.space import Configuration, load_study
+from study.results.records import TrialRecord
+from study.space import load_study
 from tests.analysis.simulate import Simulation, simulate
 
 CONFIGURATION = Configuration(block="conv", num_blocks=3, batch_norm=True, lr=0.003, epochs=2)

@@ -3,9 +3,9 @@ import io
 import pytest
 from rich.console import Console
 
+from study.contract.axes import Configuration
 from study.progress import ProgressDisplay, counted, describe
 from study.results.directory import TrialStatus
-from study.space import Configuration
 
 CONFIGURATION = Configuration(block="conv", num_blocks=1, batch_norm=True, lr=1e-3, epochs=3)
 METRICS = {"epoch": 1, "train_accuracy": 51.234, "test_accuracy": 48.5, "seconds": 12.3}

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 import torch
 
+from study.contract.axes import Configuration
 from study.data.digits import load_digits
 from study.run import command_line
-from study.space import Configuration
 from study.training.loop import EpochRecord, train
 from tests.study.commands import SMALL, epoch_lines, run, start, wait_for_epoch, write_space
 

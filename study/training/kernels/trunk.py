@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from study.space import Configuration
+from study.contract.axes import Configuration
 from study.training.images import Images
 from study.training.kernels.build import Shape, library
 from study.training.network import FEATURES, ReplicatedNetwork

@@ -1,7 +1,8 @@
 import pytest
 
+from study.contract.axes import Configuration
 from study.plan.trials import PlanError, PlannedTrial, longest_first, plan_of
-from study.space import Configuration, load_study
+from study.space import load_study
 from tests.study.commands import write_space
 
 

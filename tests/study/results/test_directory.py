@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
+from study.contract.axes import Configuration
 from study.results.directory import ResultsDirectory, TrialStatus, write_json, write_text
-from study.space import Configuration
 
 CONFIGURATION = Configuration(block="residual", num_blocks=1, batch_norm=False, lr=0.01, epochs=2)
 

@@ -2,8 +2,9 @@ import json
 
 import pytest
 
-from study.results.records import TrialRecord, epoch_rows, finite_or_none, header, trial_id
-from study.space import Configuration
+from study.contract.axes import Configuration
+from study.contract.files import trial_id
+from study.results.records import TrialRecord, epoch_rows, finite_or_none, header
 
 CONFIGURATION = Configuration(block="conv", num_blocks=2, batch_norm=True, lr=0.1, epochs=3)
 

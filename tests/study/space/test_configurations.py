@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.space import Configuration, Study, configurations
+from study.contract.axes import Configuration
+from study.space import Study, configurations
 
 
 def study_of(space: dict[str, Any], **settings: Any) -> Study:

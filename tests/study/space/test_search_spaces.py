@@ -10,7 +10,8 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from study.space import Configuration, Study, configurations, load_study
+from study.contract.axes import Configuration
+from study.space import Study, configurations, load_study
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "search_spaces"

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from study.space import AXES, Configuration, SpaceError, Study, configurations, load_study
+from study.contract.axes import Configuration
+from study.space import AXES, SpaceError, Study, configurations, load_study
 from study.space.axes import Grid
 from study.space.sections import Space
 

@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from study.contract.axes import Configuration
 from study.data import ImageData
-from study.space import Configuration
 
 
 class PlainBlock(nn.Module):

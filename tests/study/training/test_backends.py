@@ -9,8 +9,8 @@ import pytest
 import torch
 from scipy import stats
 
+from study.contract.axes import Configuration
 from study.data import ImageData, load
-from study.space import Configuration
 from study.training import backends as computation
 from study.training.backends import KernelComputation, OneByOneComputation, TorchComputation, computation_for
 from study.training.kernels.build import KernelsUnavailableError

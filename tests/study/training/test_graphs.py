@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from study.space import Configuration
+from study.contract.axes import Configuration
 from study.training.graphs import REHEARSALS, SWITCH, launcher, plainly, rehearse
 from study.training.loop import BATCH_SIZE, Training
 from tests.helpers import tiny_data

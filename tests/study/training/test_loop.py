@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from study.contract.axes import Configuration
 from study.data import ImageData
-from study.space import Configuration
 from study.training.loop import EpochRecord, Training, _order_generator, train
 from tests.helpers import tiny_data
 from tests.study.training.plain_network import PlainNetwork, train_plainly

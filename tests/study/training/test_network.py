@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from study.space import Configuration
+from study.contract.axes import Configuration
 from study.training.network import ReplicatedConv2d, ReplicatedNetwork
 from tests.study.training.plain_network import PlainNetwork
 

@@ -3,10 +3,11 @@ import dataclasses
 import pytest
 import torch
 
+from study.contract.axes import Configuration
 from study.plan.trials import PlannedTrial
 from study.results.directory import ResultsDirectory
 from study.results.records import TrialRecord
-from study.space import Configuration, Study, load_study
+from study.space import Study, load_study
 from study.tuning.resume import is_finished, newest_checkpoints, next_session, put_back_rows, statuses_before
 from tests.study.commands import write_space
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from study.space import Configuration
+from study.contract.axes import Configuration
 from study.space.axes import Block
 from study.training.images import Images
 from study.training.kernels import trunk as trunk_module

@@ -1,0 +1,21 @@
+"""The names in a results directory; docs/results-directory.md says what each file holds."""
+
+FORMAT = 2
+# Directories of these formats are read, resumed and extended.
+READABLE_FORMATS = (1, 2)
+
+STUDY = "study.yaml"
+PROVENANCE = "provenance.json"
+PLAN = "plan.jsonl"
+RECORDS = "records"
+CURVES = "curves.parquet"
+TRIALS_TABLE = "trials.parquet"
+TRIALS = "trials"
+REPORT = "report"
+LOCK = ".lock"
+STATE_FILE = "state.pt"  # in each checkpoint below trials/
+
+
+def trial_id(number: int) -> str:
+    """The name of the configuration at a position of the plan, the same in every session: its record's, for one."""
+    return f"{number:04d}"
