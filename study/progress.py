@@ -1,49 +1,53 @@
 """The live display: a bar in a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from study.contract.axes import Configuration
-from study.results.directory import TrialStatus
+from study.contract.records import EpochLine
+from study.phrasing import counted, describe, mean, ranges, say
+from study.plan.packs import Pack
+from study.plan.planned import RunKey
+from study.results.ledger import Ledger
 
 SECONDS_BETWEEN_LINES = 30.0
 
 
 class ProgressDisplay:
-    """Shows epochs done of all planned ones, and a line for every trial that ends.
+    """Shows the model-epochs done of all planned ones, and a line for every configuration of a pack that ends.
 
     Without a terminal (a log file, a batch system) a plain line stands in for the bar, twice a minute at most.
 
     Args:
         console: where to write.
-        statuses: every trial of the plan by trial_id, with the epochs done in earlier sessions.
+        ledger: knows how far each run is.
+        runs: those that train or have trained; the beginnings of longer ones are not among them.
     """
 
-    def __init__(self, console: Console, statuses: Mapping[str, TrialStatus]) -> None:
-        self._console = console
-        self._epochs = sum(status.configuration.epochs for status in statuses.values())
-        # By trial: an epoch that is trained again after a failure is no progress.
-        self._done = {trial_id: status.epochs_done for trial_id, status in statuses.items()}
-        self._ended = 0
+    def __init__(self, console: Console, ledger: Ledger, runs: Sequence[RunKey]) -> None:
+        self._console, self._ledger = console, ledger
+        self._planned = sum(ledger.runs[key].planned.run.configuration.epochs for key in runs)
+        self._done = {key: ledger.runs[key].epochs_done for key in runs}
+        self._model_epochs = sum(self._done.values())
+        self._last: dict[RunKey, EpochLine] = {}
         self._last_line = time.monotonic()
+        self._running: set[str] = set()
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("epochs"),
+            TextColumn("model-epochs"),
             TimeElapsedColumn(),
             TextColumn("left:"),
             TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task("starting", total=self._epochs, completed=sum(self._done.values()))
-        self._running: set[str] = set()
+        self._task = self._bar.add_task("starting", total=self._planned, completed=self._model_epochs)
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -54,57 +58,68 @@ class ProgressDisplay:
     ) -> None:
         self._bar.stop()
 
-    def started(self, trial: TrialStatus) -> None:
-        """A trial began, or began again."""
-        self._running.add(trial.trial_id)
+    def started(self, pack: Pack) -> None:
+        """A pack began, or began again."""
+        self._running.add(pack.pack_id)
         self._update()
 
-    def epoch(self, trial: TrialStatus, metrics: Mapping[str, Any]) -> None:
-        """A trial finished an epoch."""
-        self._done[trial.trial_id] = max(self._done[trial.trial_id], metrics["epoch"])
+    def epoch(self, pack: Pack, lines: Sequence[tuple[str, EpochLine]]) -> None:
+        """The runs of a pack finished an epoch; one that is trained again after a failure is no progress."""
+        for trial_id, line in lines:
+            for seed in line["seeds"]:
+                key = trial_id, seed
+                self._last[key] = line
+                done = self._ledger.runs[key].epochs_done
+                self._model_epochs += done - self._done.get(key, done)
+                self._done[key] = done
         self._update()
         if not self._console.is_terminal and time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            say(self._console, f"{sum(self._done.values())} of {self._epochs} epochs, {self._ended} trials ended")
+            say(self._console, f"{self._model_epochs:,} of {counted(self._planned, 'model-epoch')}")
 
     def interrupted(self) -> None:
         """The user pressed Ctrl-C."""
-        say(self._console, "interrupted: stopping the trials, which takes a few seconds ...")
+        say(self._console, "interrupted: stopping the runs, which takes a few seconds ...")
 
-    def ended(self, trial: TrialStatus, metrics: Mapping[str, Any]) -> None:
-        """A trial completed, was stopped or failed."""
-        self._running.discard(trial.trial_id)
-        self._ended += 1
+    def ended(self, pack: Pack, error: str | None) -> None:
+        """A pack ended by itself, was stopped or failed."""
+        self._running.discard(pack.pack_id)
         self._update()
-        if trial.status == "failed":
-            reason = (trial.error or "").strip().splitlines()
-            what = f"failed: {reason[-1] if reason else 'unknown error'}"
-        else:
-            what = (
-                f"{trial.status}: {trial.epochs_done} epochs, train {metrics['train_accuracy']:.2f} %, "
-                f"test {metrics['test_accuracy']:.2f} %, {metrics['seconds']:.0f} s"
-            )
-        say(self._console, f"trial {trial.trial_id} ({describe(trial.configuration)}) {what}")
+        of_one: dict[tuple[str, str], list[RunKey]] = {}
+        for run in pack.runs:
+            of_one.setdefault((run.trial_id, self._ledger.runs[run.key].state), []).append(run.key)
+        for (trial_id, state), keys in of_one.items():
+            configuration = self._ledger.runs[keys[0]].planned.run.configuration
+            what = f"failed: {_last_line(error)}" if state == "failed" else f"{state}: {self._results(keys)}"
+            seeds = f"seed{'' if len(keys) == 1 else 's'} {ranges(seed for _, seed in keys)}"
+            say(self._console, f"{trial_id} ({describe(configuration)}), {seeds} {what}")
+
+    def _results(self, keys: Sequence[RunKey]) -> str:
+        """How far the runs came and what they reached, the mean over their seeds."""
+        epochs = max(self._ledger.runs[key].epochs_done for key in keys)
+        said = [counted(epochs, "epoch")]
+        for measure, name in (
+            ("train_accuracy", "train"),
+            ("validation_accuracy", "validation"),
+            ("test_accuracy", "test"),
+        ):
+            values = [value for key in keys if (value := self._value(key, measure)) is not None]
+            if values:
+                said.append(f"{name} {mean(values):.2f} %")
+        diverged = sum(self._ledger.runs[key].diverged for key in keys)
+        if diverged:
+            said.append(f"{diverged} of {len(keys)} diverged")
+        return ", ".join(said)
+
+    def _value(self, key: RunKey, measure: str) -> float | None:
+        line = self._last.get(key)
+        values: list[float] | None = line[measure] if line else None  # type: ignore[literal-required]
+        return None if line is None or values is None else values[line["seeds"].index(key[1])]
 
     def _update(self) -> None:
         running = ", ".join(sorted(self._running)) or "none"
-        self._bar.update(self._task, completed=sum(self._done.values()), description=f"running: {running}")
+        self._bar.update(self._task, completed=self._model_epochs, description=f"running: {running}")
 
 
-def say(console: Console, text: str) -> None:
-    """Print a line as it is: no markup, no colours, no wrapping, so that it can be copied and searched for."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def counted(number: float, thing: str) -> str:
-    """So many of a thing: 1 trial, 2 trials, 0.5 GPUs."""
-    shown = f"{number:g}" if isinstance(number, float) else str(number)  # whole, however many
-    return f"{shown} {thing}{'' if number == 1 else 's'}"
-
-
-def describe(configuration: Configuration) -> str:
-    """A configuration in a few words."""
-    c = configuration
-    blocks = "block" if c.num_blocks == 1 else "blocks"
-    norm = "batch norm" if c.batch_norm else "no batch norm"
-    return f"{c.num_blocks} {c.block} {blocks}, {norm}, lr {c.lr:g}, {c.epochs} epochs"
+def _last_line(error: str | None) -> str:
+    return ((error or "").strip().splitlines() or ["unknown error"])[-1]

@@ -3,20 +3,24 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 
+from study.cluster.resources import Amounts, shortage
 from study.data import ImageData
-from study.plan.trials import PlannedTrial
-from study.progress import say
+from study.phrasing import say
+from study.plan.planned import Planned, describe, missing, planned_by
 from study.results import provenance
-from study.results.directory import ResultsDirectory
+from study.results.paths import ResultsDirectory
 from study.space import Study, load_study
-from study.tuning.tuner import shortage
+
+Mode = Literal["start", "resume", "extend"]
 
 # These say how a study is run or read, not what it computes: they may change between its sessions.
 FREE_TO_CHANGE = ("question", "compare", "resources", "checkpoint", "data")
+# These say which runs there are; the plan itself is compared.
+PLANNED_BY = ("space", "configurations", "seeds", "search")
 
 
 class InputError(Exception):
@@ -29,38 +33,37 @@ class Request:
 
     Attributes:
         study: the space file with its overrides.
-        trials: its plan.
+        planned: its plan.
         results: the results directory.
         data_dir: where CIFAR-10 and caches are.
-        resume: go on with the study that the results directory holds.
+        mode: start a study; resume it where the directory holds it already; extend it, which may add to it.
         address: of a Ray cluster; None for a Ray of this machine.
         report: write figures at the end.
         command: the command line, for the provenance and the hint on how to resume.
     """
 
     study: Study
-    trials: Sequence[PlannedTrial]
+    planned: Sequence[Planned]
     results: Path
     data_dir: Path
-    resume: bool
+    mode: Mode
     address: str | None
     report: bool
     command: str
 
 
-def check_results(request: Request, results: ResultsDirectory) -> None:
+def check_folder(request: Request, results: ResultsDirectory) -> None:
     """Refuse a results directory that holds something else than the user thinks.
 
     Raises:
-        InputError: it holds a study and ``--resume`` was not given, or another study, or other files; or there is
-            nothing to resume.
+        InputError: it holds a study and neither ``--resume`` nor ``--extend`` was given, or a study with other
+            settings, or other files.
+        SpaceError: its study.yaml is wrong.
     """
     folder = results.path
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--results {folder}: is a file, not a folder")
     if not results.study.exists():
-        if request.resume:
-            raise InputError(f"--resume: {folder} holds no study; leave out --resume to start one there")
         others = [path.name for path in folder.iterdir() if path != results.lock] if folder.exists() else []
         if others:
             raise InputError(
@@ -68,16 +71,48 @@ def check_results(request: Request, results: ResultsDirectory) -> None:
                 "choose another folder"
             )
         return
-    different = _differences(request.study, load_study(results.study))
+    theirs = load_study(results.study)
+    different = _differences(request.study, theirs)
     if different:
         raise InputError(
             f"{folder} holds another study ({'; '.join(different)}); "
             "choose another folder with --results DIR, or give the same settings to resume it"
         )
-    if not request.resume:
+    if request.mode == "start":
         raise InputError(
-            f"{folder} already holds this study; continue it with --resume, or choose another folder with --results DIR"
+            f"{folder} already holds this study; continue it with --resume, add to it with --extend, or choose another "
+            "folder with --results DIR"
         )
+
+
+def check_plan(request: Request, results: ResultsDirectory, held: Sequence[Planned]) -> None:
+    """Refuse a plan that leaves out what a study holds, or adds to it where that was not asked for.
+
+    Args:
+        request: with the new plan.
+        results: the directory, with its study.yaml where it has one.
+        held: what its plan has asked for so far.
+
+    Raises:
+        InputError: with the first runs in question.
+    """
+    if not results.study.exists():
+        return
+    lost = list(missing(held, request.planned))
+    if lost:
+        by_chance = " (a random search draws other values under another version of numpy)"
+        raise InputError(
+            f"{results.path} holds runs that these settings do not ask for: {describe(lost)}"
+            f"{by_chance if request.study.search.algorithm == 'random' else ''}; an extension asks for these too, so "
+            "add them, or choose another folder with --results DIR"
+        )
+    if request.mode == "resume":
+        more = list(missing(request.planned, [*held, *planned_by(load_study(results.study))]))
+        if more:
+            raise InputError(
+                f"these settings ask for runs that {results.path} does not hold: {describe(more)}; to add them to the "
+                "study, give --extend instead of --resume"
+            )
 
 
 def check_same_data(results: ResultsDirectory, data: ImageData) -> None:
@@ -87,26 +122,32 @@ def check_same_data(results: ResultsDirectory, data: ImageData) -> None:
         InputError: the fingerprints differ.
     """
     earlier = provenance.read_provenance(results.provenance)
-    ours = provenance.describe_data(data)
+    if earlier is None:
+        return
+    ours, theirs = provenance.describe_data(data), earlier["data"]
     same = ("fingerprint", "train", "validation", "test")  # whatever the folder is called now
-    if earlier is not None and any(earlier["data"].get(key) != ours[key] for key in same):
+    if any(theirs.get(key) != ours[key] for key in same):
         raise InputError(
-            f"{results.path} was begun on {earlier['data'].get('name')} with fingerprint "
-            f"{str(earlier['data'].get('fingerprint'))[:12]}, and these images are {data.name} with fingerprint "
+            f"{results.path} was begun on {theirs.get('name')} with fingerprint "
+            f"{str(theirs.get('fingerprint'))[:12]}, and these images are {data.name} with fingerprint "
             f"{data.fingerprint[:12]}: give the same --data, or choose another folder with --results DIR"
+        )
+    split = "validation_fingerprint"
+    if theirs.get(split, ours[split]) != ours[split]:  # the first version did not note it
+        raise InputError(
+            f"{results.path} was begun with other images held out for validation: scikit-learn splits differently in "
+            "another of its versions; install the one that provenance.json names"
         )
 
 
-def check_room(
-    request: Request, wanted: Mapping[str, float], nodes: Sequence[Mapping[str, float]], console: Console
-) -> None:
-    """A machine of our own will not grow; a cluster that was joined may, by its autoscaler.
+def check_room(request: Request, wanted: Amounts, nodes: Sequence[Amounts], console: Console) -> None:
+    """Refuse packs that fit on no node, unless a cluster that was joined may grow by its autoscaler.
 
     Raises:
-        InputError: a trial fits nowhere and nothing can be hoped for, or it has no use for the device it gets.
+        InputError: a pack fits nowhere and no machine can be waited for, or it has no use for the device it gets.
     """
     if request.study.precision == "tf32" and not wanted["GPU"]:
-        raise InputError("precision tf32: exists on NVIDIA GPUs only, and these trials have none; use float32 or bf16")
+        raise InputError("precision tf32: exists on NVIDIA GPUs only, and these runs have none; use float32 or bf16")
     problem = shortage(wanted, nodes)
     if problem is None:
         return
@@ -116,13 +157,13 @@ def check_room(
         raise InputError(
             f"{problem}. If machines with GPUs are still to join (autoscaling), ask for them: --set resources.gpus=1"
         )
-    say(console, f"warning: {problem}. Trials wait until a large enough machine joins the cluster.")
+    say(console, f"warning: {problem}. Runs wait until a large enough machine joins the cluster.")
 
 
 def _differences(ours: Study, theirs: Study) -> list[str]:
     """The keys, dotted, that hold something else, with what they hold here and there."""
-    a, b = (study.model_dump() | {"seeds": study.seed_list} for study in (ours, theirs))
-    changed = {key: value for key, value in a.items() if key not in FREE_TO_CHANGE}
+    a, b = ours.model_dump(), theirs.model_dump()
+    changed = {key: value for key, value in a.items() if key not in (*FREE_TO_CHANGE, *PLANNED_BY)}
     return list(_different_keys(changed, b))
 
 

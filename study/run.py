@@ -10,16 +10,18 @@ from pathlib import Path
 from rich.console import Console
 
 from study import interrupts
+from study.contract.files import trial_id
 from study.exit_status import BAD_INPUT, DONE, INTERRUPTED
-from study.plan.trials import PlannedTrial, plan_of
-from study.progress import counted, describe, say
+from study.phrasing import counted, describe, ranges, say
+from study.plan.beginnings import families
+from study.plan.planned import Planned, planned_by, runs_of
 from study.space import SpaceError, Study, load_study
 
 _NOTHING_STARTED = "interrupted before anything was started"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a study; the exit status is 0, 1 (some trials failed, or no report), 2 (bad input) or 130 (interrupted)."""
+    """Run a study; the exit status is one of ``study.exit_status``."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(arguments)
     overrides = list(options.set)
@@ -27,14 +29,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         overrides.append(f"data={_quoted(options.data)}")
     try:
         study = load_study(options.space, overrides)
-        trials = plan_of(study)
+        planned = planned_by(study)
     except (SpaceError, ValueError) as error:
         print(error, file=sys.stderr)
         return BAD_INPUT
     console = Console()
     _show_messages()
     if options.dry_run:
-        return _dry_run(study, trials, console)
+        return _dry_run(study, planned, console)
     try:
         # Ray and torch take seconds to import; bad input and a dry run need neither.
         with interrupts.held():
@@ -44,10 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     request = session.Request(
         study=study,
-        trials=trials,
+        planned=planned,
         results=options.results or Path("results") / study.name,
         data_dir=options.data_dir,
-        resume=options.resume,
+        mode="extend" if options.extend else "resume" if options.resume else "start",
         address=options.address,
         report=not options.no_report,
         command=command_line(arguments),
@@ -75,8 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m study.run",
         description="Train every configuration of a space file over several seeds and compare them.",
-        epilog="exit status: 0 all well; 1 some trials failed, or the report could not be written; 2 the input is "
-        "wrong, nothing was started; 130 interrupted, and how to resume is printed",
+        epilog="exit status: 0 all well; 1 some runs failed, or the report could not be written; 2 the input is "
+        "wrong, nothing was started; 3 the session broke (Ray died, the disk is full); 130 interrupted; after 3 and "
+        "130 the command that goes on is printed",
         allow_abbrev=False,
     )
     parser.add_argument("--space", type=Path, required=True, metavar="FILE", help="the space file (YAML)")
@@ -100,7 +103,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         help="any key of the space file, dotted: --set seeds=3 --set space.epochs=2; may be repeated",
     )
-    parser.add_argument("--resume", action="store_true", help="finish the study in the results directory")
+    parser.add_argument(
+        "--resume", action="store_true", help="finish the study in the results directory; start it where there is none"
+    )
+    parser.add_argument(
+        "--extend",
+        action="store_true",
+        help="like --resume, and train what the space file asks for beyond it: more seeds, values, samples or epochs",
+    )
     parser.add_argument(
         "--dry-run", action="store_true", help="print every configuration and the totals; start nothing"
     )
@@ -123,17 +133,19 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _dry_run(study: Study, trials: list[PlannedTrial], console: Console) -> int:
-    for trial in trials:
-        say(console, f"{trial.trial_id}  {describe(trial.configuration)}")
-    seeds = len(study.seed_list)
-    epochs = sum(trial.configuration.epochs for trial in trials)
+def _dry_run(study: Study, planned: list[Planned], console: Console) -> int:
+    for number, each in enumerate(planned):
+        say(console, f"{trial_id(number)}  {describe(each.configuration)}")
+    runs = runs_of(planned)
+    trained = [family.longest.run.configuration.epochs for family in families(runs)]
     say(
         console,
-        f"{study.name}: {counted(len(trials), 'trial')} of {counted(seeds, 'seed')} "
-        f"({', '.join(map(str, study.seed_list))}): {counted(len(trials) * seeds, 'run')}, "
-        f"{counted(epochs * seeds, 'model-epoch')}",
+        f"{study.name}: {counted(len(planned), 'configuration')} with {counted(len(study.seed_list), 'seed')} "
+        f"({ranges(study.seed_list)}): {counted(len(runs), 'run')}, {counted(sum(trained), 'model-epoch')}",
     )
+    if len(trained) < len(runs):
+        said = f"{counted(len(runs) - len(trained), 'run')} of these"
+        say(console, f"{said}, the beginnings of longer ones, need no training")
     return DONE
 
 

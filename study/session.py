@@ -2,27 +2,32 @@
 
 import contextlib
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import filelock
 import ray
 from rich.console import Console
 
 from study import interrupts
+from study.background import Background
+from study.cluster.joining import ClusterError, connect
 from study.cluster.nodes import describe_nodes
+from study.cluster.resources import concurrent_packs, largest_pack, node_resources, pack_resources
+from study.contract.states import ENDED
 from study.data import DataError, ImageData, load
-from study.exit_status import DONE, INTERRUPTED, SOME_FAILED
-from study.progress import ProgressDisplay, counted, say
-from study.request import InputError, Request, check_results, check_room, check_same_data
+from study.exit_status import BROKEN, DONE, INTERRUPTED, SOME_FAILED
+from study.phrasing import counted, describe, ranges, say
+from study.plan.packs import packed
+from study.plan.planned import missing
+from study.progress import ProgressDisplay
+from study.request import InputError, Request, check_folder, check_plan, check_room, check_same_data
 from study.results import provenance
-from study.results.directory import ResultsDirectory, TrialStatus, write_text
+from study.results.files import write_text
+from study.results.ledger import Ledger, RunStatus
+from study.results.opening import open_ledger
+from study.results.paths import ResultsDirectory
 from study.space import SpaceError
-from study.training.kernels.build import KernelsUnavailableError, library
-from study.training.onednn import choose_instruction_set
-from study.tuning.resume import put_back_rows, statuses_before
-from study.tuning.tuner import TuneError, concurrent_trials, connect, node_resources, run_session, trial_resources
-
-Statuses = dict[str, TrialStatus]
 
 
 def run(request: Request, console: Console) -> int:
@@ -33,97 +38,166 @@ def run(request: Request, console: Console) -> int:
     """
     results = ResultsDirectory(request.results)
     with _input_errors():
-        check_results(request, results)
+        check_folder(request, results)
     with _own(results):
         with _input_errors():
             # Again, now that nobody else can change it: another process may have been here in between.
-            check_results(request, results)
-            say(console, f"loading the images ({request.study.data}) ...")
-            data = load(request.study.data, request.data_dir, validation=request.study.validation)
-            check_same_data(results, data)
-            put_back_rows(request.trials, results)
-            statuses = statuses_before(request.study, request.trials, results)
-        if any(status.status != "completed" for status in statuses.values()):
-            _train(request, results, data, statuses, console)
+            check_folder(request, results)
+            stops = request.study.on_divergence == "stop"
+            ledger, problems = open_ledger(results, stop_when_diverged=stops)
+            check_plan(request, results, ledger.planned)
+        for problem in problems:
+            say(console, f"warning: {problem}")
+        well = True
+        if ledger.remaining() or any(missing(request.planned, ledger.planned)):
+            well = _train(request, results, ledger, console)
         else:
-            say(console, f"{request.study.name}: 0 of {counted(len(statuses), 'trial')} to run, all are completed")
-        return _finish(request, results, statuses, console)
+            say(console, f"{request.study.name}: nothing to train, all {counted(len(ledger.runs), 'run')} have ended")
+            write_text(results.study, request.study.to_yaml())
+        return _finish(request, results, ledger, console, well=well)
 
 
 def how_to_go_on(request: Request) -> str:
     """The last words of an interrupted session: the command that resumes it."""
-    resume = request.command if request.resume else f"{request.command} --resume"
-    return f"interrupted; what was trained is kept. To go on: {resume}"
+    return f"interrupted; what was trained is kept. To go on: {_resume_command(request)}"
 
 
-def _train(request: Request, results: ResultsDirectory, data: ImageData, statuses: Statuses, console: Console) -> None:
-    """Check the cluster, write down what is about to happen, and run what remains; changes ``statuses``."""
+def _resume_command(request: Request) -> str:
+    return request.command if request.mode != "start" else f"{request.command} --resume"
+
+
+def _train(request: Request, results: ResultsDirectory, ledger: Ledger, console: Console) -> bool:
+    """Check images and cluster, write down what is about to happen, and run what remains.
+
+    Returns:
+        Whether it went well; False where the session broke. How far the runs came stands in the ledger.
+    """
     study = request.study
+    say(console, f"loading the images ({study.data}) ...")
+    loading = Background(lambda: _load(request))
     # Ray takes SIGTERM for itself when it starts, so ours comes after it.
     with _ray(request.address), interrupts.terminate_as_interrupt():
         with _input_errors():
             nodes = node_resources()
-            wanted = trial_resources(study.resources, nodes)
+            wanted = pack_resources(study.resources, nodes)
             check_room(request, wanted, nodes, console)
+            data = loading.result()
+            check_same_data(results, data)
             facts = describe_nodes(results.path.resolve())
-        write_text(results.study, study.to_yaml())
-        results.records.mkdir(exist_ok=True)
-        provenance.begin_session(results.provenance, data, study.precision, request.command, facts)
         try:
-            results.write_trials(statuses.values())
-            remaining = [trial for trial in request.trials if statuses[trial.trial_id].status != "completed"]
-            say(
-                console,
-                f"{study.name} on {data.name}: {len(remaining)} of {counted(len(statuses), 'trial')} to run, "
-                f"{counted(len(study.seed_list), 'seed')} each side by side, "
-                f"up to {counted(min(len(remaining), concurrent_trials(wanted, nodes)), 'trial')} at once "
-                f"({counted(wanted['CPU'], 'CPU')} and {counted(wanted['GPU'], 'GPU')} each)",
-            )
-            if not wanted["GPU"]:
-                _say_if_slow(console)
-            with ProgressDisplay(console, statuses) as display:
-                run_session(study, statuses, remaining, data, results, wanted, display)
+            write_text(results.study, study.to_yaml())
+            results.records.mkdir(exist_ok=True)
+            provenance.begin_session(results.provenance, data, study.precision, request.command, facts)
+            _run_packs(request, results, ledger, data, concurrent_packs(wanted, nodes), wanted, console)
         except KeyboardInterrupt:
-            pass  # the statuses tell which trials it left undone
+            _end(ledger)
         except Exception:  # a full disk, a lost cluster: say so, then keep and report what there is
             traceback.print_exc()
+            _end(ledger)
+            return False
         finally:
-            provenance.end_session(results.provenance, _outcome(statuses))
+            with contextlib.suppress(OSError):  # the disk may be full, and what it hides is worse
+                provenance.end_session(results.provenance, _outcome(ledger))
+    return True
 
 
-def _say_if_slow(console: Console) -> None:
-    """A trial's own messages stay in Ray's log files; that it trains slowly should be seen here."""
-    try:
-        library()
-    except KernelsUnavailableError as error:
-        say(console, f"training with PyTorch alone, several times slower than with the CPU kernels: {error}")
+def _load(request: Request) -> ImageData:
+    # Ray Tune takes seconds to import; here they pass while Ray starts.
+    import study.tuning.tuner
+
+    assert study.tuning.tuner
+    return load(request.study.data, request.data_dir, validation=request.study.validation)
 
 
-def _finish(request: Request, results: ResultsDirectory, statuses: Statuses, console: Console) -> int:
+def _run_packs(
+    request: Request,
+    results: ResultsDirectory,
+    ledger: Ledger,
+    data: ImageData,
+    slots: int,
+    wanted: dict[str, float],
+    console: Console,
+) -> None:
+    from study.tuning.checkpoints import find_states, next_session
+    from study.tuning.tuner import run_packs
+
+    study = request.study
+    ledger.ask_for(request.planned)
+    ledger.copy_beginnings()
+    found = find_states(ledger, results)
+    for problem in found.problems:
+        say(console, f"warning: {problem}")
+    remaining = ledger.remaining()
+    left = {run.key: ledger.runs[run.key].epochs_left for run in remaining}
+    groups = packed(remaining, left, slots, largest_pack(study.resources, wanted))
+    session = next_session(results.trials)
+    packs = ledger.form_packs(groups, session)
+    say(
+        console,
+        f"{study.name} on {data.name}: {len(remaining)} of {counted(len(ledger.runs), 'run')} to train, "
+        f"{counted(sum(left.values()), 'model-epoch')} in {counted(len(packs), 'pack')}, "
+        f"up to {min(len(packs), slots)} at once "
+        f"({counted(wanted['CPU'], 'CPU')} and {counted(wanted['GPU'], 'GPU')} each)",
+    )
+    if packs:
+        with ProgressDisplay(console, ledger, [run.key for run in remaining]) as display:
+            run_packs(study, ledger, packs, found.states, data, results, session, wanted, display)
+
+
+def _end(ledger: Ledger) -> None:
+    """Nothing trains any more; a disk that is full must not hide why."""
+    with contextlib.suppress(OSError):
+        ledger.interrupt()
+
+
+def _finish(request: Request, results: ResultsDirectory, ledger: Ledger, console: Console, *, well: bool) -> int:
     """Curves, report and the last words; the exit status."""
     reported = True
     try:
         _report(request, results, console)
     except KeyboardInterrupt:
         say(console, f"the report was interrupted; to write it: python -m analysis {results.path}")
-        if _outcome(statuses) == "completed":
+        if _outcome(ledger) == "completed":
             return INTERRUPTED
     except Exception:  # a full disk, say: what was trained is kept, and that should be the last word
         traceback.print_exc()
-        say(console, f"the report could not be written; mend the cause above, then: python -m analysis {results.path}")
+        say(console, f"the report could not be written; after correcting that: python -m analysis {results.path}")
         reported = False
     say(console, f"results: {results.path}")
-    failed = [status for status in statuses.values() if status.status == "failed"]
-    for status in failed:
-        where = f"trials.parquet and below trials/{status.directory}"
-        say(console, f"trial {status.trial_id} failed; its error is in {where}")
-    if _outcome(statuses) == "interrupted":
+    _say_failed(ledger, results.path, console)
+    outcome = _outcome(ledger)
+    if not well:
+        say(console, f"the session broke off; what was trained is kept. To go on: {_resume_command(request)}")
+        return BROKEN
+    if outcome == "interrupted":
         say(console, how_to_go_on(request))
         return INTERRUPTED
-    if failed:
-        say(console, f"{len(failed)} of {counted(len(statuses), 'trial')} failed; --resume tries them again")
+    if outcome == "failed":
+        say(console, f"to try the failed runs again: {_resume_command(request)}")
         return SOME_FAILED
     return DONE if reported else SOME_FAILED
+
+
+def _say_failed(ledger: Ledger, folder: Path, console: Console) -> None:
+    failed = [status for status in ledger.runs.values() if status.state == "failed"]
+    of_pack: dict[str | None, list[RunStatus]] = {}
+    for status in failed:
+        of_pack.setdefault(status.directory, []).append(status)
+    for directory, statuses in of_pack.items():
+        say(console, f"failed: {_runs_in_words(statuses)}; the error is in trials.parquet and below trials/{directory}")
+    if failed:
+        say(console, f"{len(failed)} of {counted(len(ledger.runs), 'run')} failed")
+
+
+def _runs_in_words(statuses: Sequence[RunStatus]) -> str:
+    of_one: dict[str, list[RunStatus]] = {}
+    for status in statuses:
+        of_one.setdefault(status.planned.trial_id, []).append(status)
+    return "; ".join(
+        f"{trial_id} ({describe(each[0].planned.run.configuration)}), "
+        f"seed{'' if len(each) == 1 else 's'} {ranges(status.planned.run.seed for status in each)}"
+        for trial_id, each in of_one.items()
+    )
 
 
 def _report(request: Request, results: ResultsDirectory, console: Console) -> None:
@@ -137,9 +211,9 @@ def _report(request: Request, results: ResultsDirectory, console: Console) -> No
         print_summary(write_report(results.path), console)
 
 
-def _outcome(statuses: Statuses) -> str:
-    found = {status.status for status in statuses.values()}
-    if found & {"interrupted", "not_started", "running"}:
+def _outcome(ledger: Ledger) -> str:
+    found = {status.state for status in ledger.runs.values()}
+    if found - ENDED - {"failed"}:
         return "interrupted"
     return "failed" if "failed" in found else "completed"
 
@@ -149,14 +223,12 @@ def _input_errors() -> Iterator[None]:
     """The errors of the parts that check input, as one kind."""
     try:
         yield
-    except (DataError, SpaceError, TuneError, ValueError, OSError) as error:
+    except (DataError, SpaceError, ClusterError, ValueError, OSError) as error:
         raise InputError(str(error)) from error
 
 
 @contextlib.contextmanager
 def _ray(address: str | None) -> Iterator[None]:
-    if address is None:
-        choose_instruction_set()
     try:
         with _input_errors(), interrupts.held():
             connect(address)

@@ -9,7 +9,7 @@ line that repeats an epoch replaces the earlier one.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, TypeGuard
@@ -121,6 +121,21 @@ def epochs_of(line: EpochLine) -> Iterator[RunEpoch]:
         )
 
 
+def part_of(line: EpochLine, seeds: Collection[int]) -> EpochLine | None:
+    """The line with these of its runs alone, in its own order; itself with all of them, None with none."""
+    places = [place for place, seed in enumerate(line["seeds"]) if seed in seeds]
+    if len(places) == len(line["seeds"]):
+        return line
+    if not places:
+        return None
+    parts = {
+        name: [values[place] for place in places]
+        for name in ("seeds", "seconds", "diverged", *MEASURES)
+        if (values := line[name]) is not None  # type: ignore[literal-required]
+    }
+    return {**line, **parts}  # type: ignore[return-value]
+
+
 def read_record(path: Path) -> tuple[Record | None, list[str]]:
     """Read one record.
 
@@ -202,15 +217,16 @@ def _add_lines(record: Record, lines: Sequence[tuple[str, dict[str, Any]]], prob
     for place, content in lines:
         if "configuration" in content:
             continue
-        if record.seeds:
-            content = _as_format_2(content, record.seeds)
+        if record.seeds and "seeds" not in content:
+            content = as_format_2(content, record.seeds)
         if complaint := _complaint(content):
             problems.append(f"{place}: {complaint}; skipped")
         else:
             record.lines.append(_completed(content))
 
 
-def _as_format_2(content: dict[str, Any], seeds: tuple[int, ...]) -> dict[str, Any]:
+def as_format_2(content: Mapping[str, Any], seeds: Sequence[int]) -> Any:
+    """A line of format 1, which its header's seeds complete, as an ``EpochLine``; not checked."""
     seconds = content.get("seconds")
     shares = [seconds / len(seeds)] * len(seeds) if _is_number(seconds) else seconds
     return {**content, "seeds": list(seeds), "seconds": shares}

@@ -1,1 +1,1 @@
-"""Which runs a study consists of, and which train side by side."""
+"""Which runs a study consists of, which train side by side, and which need no training. Neither torch nor ray."""

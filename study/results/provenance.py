@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from study.data import ImageData
-from study.results.directory import write_json
+from study.data.arrays import fingerprint_of
+from study.results.clock import now
+from study.results.files import write_json
 from study.results.machine import Facts, git_state, versions
-from study.results.records import now
 
 FORMAT = 1
 
@@ -63,4 +64,5 @@ def describe_data(data: ImageData) -> dict[str, Any]:
         "validation": len(data.validation_labels),
         "test": len(data.test_labels),
         "classes": list(data.classes),
+        "validation_fingerprint": fingerprint_of(data.classes, data.validation_images, data.validation_labels),
     }

@@ -1,49 +1,45 @@
-"""Follows Ray Tune's trials: the table of their statuses, and whoever wants to hear of progress."""
+"""Carries what Ray Tune hears from its trials to the ledger and to whoever wants to hear of progress."""
 
 import signal
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any, Protocol
 
 from ray import tune
 from ray.tune.experiment import Trial
 
-from study.contract.files import trial_id
-from study.results.directory import ResultsDirectory, TrialStatus
-from study.results.records import now
-
-SECONDS_BETWEEN_WRITES = 10.0
+from study.contract.records import EpochLine
+from study.plan.packs import Pack
+from study.results.ledger import Ledger
 
 
 class Listener(Protocol):
-    """Hears of every change; see study.progress."""
+    """Hears of every change, after the ledger; see study.progress."""
 
-    def started(self, trial: TrialStatus) -> None:
-        """A trial began, or began again after a failure."""
+    def started(self, pack: Pack) -> None:
+        """A pack began, or began again after a failure."""
 
-    def epoch(self, trial: TrialStatus, metrics: Mapping[str, Any]) -> None:
-        """A trial finished an epoch."""
+    def epoch(self, pack: Pack, lines: Sequence[tuple[str, EpochLine]]) -> None:
+        """The runs of a pack finished an epoch; (trial_id, line) pairs."""
 
     def interrupted(self) -> None:
         """The user pressed Ctrl-C."""
 
-    def ended(self, trial: TrialStatus, metrics: Mapping[str, Any]) -> None:
-        """A trial completed, was stopped or failed."""
+    def ended(self, pack: Pack, error: str | None) -> None:
+        """A pack ended by itself, was stopped or failed."""
 
 
-class StatusCallback(tune.Callback):
-    """Keeps trials.parquet true while trials start, report and end.
+class LedgerCallback(tune.Callback):
+    """The only writer of records: hands every reported epoch to the ledger, which waits until it is on the disk.
 
     Args:
-        statuses: every trial of the plan by trial_id; changed in place.
-        results: where the table is written.
-        listener: is told of every change.
+        packs: by pack_id, those that Ray Tune has been given; grows.
+        ledger: is told first.
+        listener: is told afterwards.
     """
 
-    def __init__(self, statuses: dict[str, TrialStatus], results: ResultsDirectory, listener: Listener) -> None:
-        self._statuses, self._results, self._listener = statuses, results, listener
-        self._written = 0.0
+    def __init__(self, packs: Mapping[str, Pack], ledger: Ledger, listener: Listener) -> None:
+        self._packs, self._ledger, self._listener = packs, ledger, listener
 
     def __getstate__(self) -> dict[str, Any]:
         """Ray pickles callbacks into its own state, which this project does not restore from."""
@@ -64,46 +60,37 @@ class StatusCallback(tune.Callback):
         signal.signal(signal.SIGINT, acknowledge)
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """Ray gave the trial its resources."""
-        status = self._status_of(trial)
-        status.status = "running"
-        status.started, status.ended, status.error = now(), None, None
-        if trial.storage is not None:
-            status.directory = f"{trial.storage.experiment_dir_name}/{trial.storage.trial_dir_name}"
-        self._write()
-        self._listener.started(status)
+        """Ray gave the pack its resources."""
+        storage = trial.storage
+        directory = None if storage is None else f"{storage.experiment_dir_name}/{storage.trial_dir_name}"
+        self._ledger.start(self._pack_of(trial), directory)
+        self._listener.started(self._pack_of(trial))
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
-        """The trial reported an epoch."""
-        status = self._status_of(trial)
-        status.epochs_done = result["epoch"]
-        status.host, status.device = result.get("hostname"), result.get("device")
-        if time.monotonic() - self._written > SECONDS_BETWEEN_WRITES:
-            self._write()
-        self._listener.epoch(status, result)
+        """The pack reported an epoch of its runs."""
+        # Taken out, so that Ray's own loggers do not write every row a second time.
+        lines: list[tuple[str, EpochLine]] = result.pop("lines", [])
+        by_record: dict[str, list[EpochLine]] = {}
+        for trial_id, line in lines:
+            by_record.setdefault(trial_id, []).append(line)
+        self._ledger.record(by_record)
+        self._listener.epoch(self._pack_of(trial), lines)
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """The trial ended by itself or by its scheduler."""
-        result = trial.last_result
-        self._end(trial, "completed" if result.get("finished") else "stopped")
+        """The pack ended by itself or by its scheduler."""
+        self._end(trial, None)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """The trial failed more often than it may."""
+        """The pack failed more often than it may."""
         error = trial.get_error()
-        self._status_of(trial).error = str(error).strip() if error else "unknown error"
-        self._end(trial, "failed")
+        self._end(trial, str(error).strip() if error else "unknown error")
 
-    def _end(self, trial: Trial, how: Any) -> None:
-        status = self._status_of(trial)
-        status.status, status.ended = how, now()
-        self._write()
-        self._listener.ended(status, trial.last_result or {})
+    def _end(self, trial: Trial, error: str | None) -> None:
+        pack = self._pack_of(trial)
+        self._ledger.end(pack, error=error)
+        self._listener.ended(pack, error)
 
-    def _status_of(self, trial: Trial) -> TrialStatus:
-        return self._statuses[trial_id(trial.config["trial"]["number"])]
-
-    def _write(self) -> None:
-        self._results.write_trials(self._statuses.values())
-        self._written = time.monotonic()
+    def _pack_of(self, trial: Trial) -> Pack:
+        return self._packs[trial.config["pack"]["pack_id"]]

@@ -1,169 +1,267 @@
-"""The training loop as a Ray Tune trainable: report, record, checkpoint, resume."""
+"""The training loop as a Ray Tune trainable: an epoch a step, a checkpoint that carries the state and the rows.
+
+The driver imports this module too; torch, which it has no use for, is imported where training begins.
+"""
 
 import dataclasses
+import math
 import os
 import socket
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import ray
-import torch
 from ray import tune
 
-from study.contract.axes import Configuration
-from study.contract.files import trial_id
+from study.contract.axes import Configuration, Value
+from study.contract.files import FORMAT, STATE_FILE
+from study.contract.records import MEASURES, EpochLine
+from study.contract.runs import Run
 from study.data import ImageData
-from study.results.records import STATE_FILE, Row, TrialRecord, finite_or_none, now
-from study.training.loop import EpochRecord, Training
+from study.plan.packs import Pack
+from study.plan.planned import PlannedRun
+from study.results.clock import now
 
-PER_SEED = ("train_loss", "train_accuracy", "validation_accuracy", "test_accuracy")
+if TYPE_CHECKING:
+    from study.training.loop import EpochResult, Training
+
+
+class RunConfig(TypedDict):
+    """A run of a pack, as Ray Tune's ``config`` holds it; state is a checkpoint's file and the run's place in it."""
+
+    trial_id: str
+    seed: int
+    configuration: dict[str, Value]
+    state: tuple[str, int] | None
+
+
+class PackConfig(TypedDict):
+    """Ray Tune's ``config`` of a pack, below the key ``pack``."""
+
+    pack_id: str
+    runs: list[RunConfig]
+
+
+class Checkpoint(TypedDict):
+    """What a state file holds: whose states, the states, and all that the pack's runs did since the pack began.
+
+    A process may die between an epoch and its line in a record; the lines are then put back from here.
+    """
+
+    format: int
+    pack: str
+    runs: list[tuple[str, int]]
+    training: dict[str, Any]
+    lines: list[tuple[str, EpochLine]]
 
 
 @dataclasses.dataclass(frozen=True)
-class TrialSettings:
-    """What all trials of a study share besides the images.
+class PackSettings:
+    """What all packs of a session share besides the images.
 
     Attributes:
-        seeds: the replicas of every trial.
         precision: float32, tf32 or bf16.
-        stop_when_diverged: end a trial once every one of its seeds has diverged.
-        cpus: threads of a trial.
-        records: the folder of the study's own records.
-        checkpoints: trial_id -> state file of an earlier session to go on from.
+        stop_when_diverged: a run that has diverged trains no further.
+        cpus: threads of a pack.
     """
 
-    seeds: tuple[int, ...]
     precision: str
     stop_when_diverged: bool
     cpus: float
-    records: Path
-    checkpoints: Mapping[str, Path] = dataclasses.field(default_factory=dict)
 
 
-class ReplicaTrainable(tune.Trainable):
-    """One configuration, all its seeds side by side; a step is an epoch.
+def config_of(pack: Pack, states: "dict[tuple[str, int], tuple[Path, int]]") -> PackConfig:
+    """The pack as Ray Tune's configuration, plain values alone."""
+    return PackConfig(pack_id=pack.pack_id, runs=[_run_config(run, states.get(run.key)) for run in pack.runs])
 
-    Ray Tune's ``config`` is ``{"trial": {"number": position in the plan, "configuration": {...}}}``. Each step reports
-    the mean over the seeds of every measure, so that a search never chases a lucky seed, and beside it the values of
-    each seed as ``seed_<s>/<measure>``.
 
-    A checkpoint carries the trial's rows so far: wherever a process died between writing the record and the checkpoint,
-    the record never misses an epoch that the checkpoint has passed.
+def _run_config(run: PlannedRun, state: tuple[Path, int] | None) -> RunConfig:
+    return RunConfig(
+        trial_id=run.trial_id,
+        seed=run.run.seed,
+        configuration=run.run.configuration.as_dict(),
+        state=None if state is None else (str(state[0]), state[1]),
+    )
+
+
+class PackTrainable(tune.Trainable):
+    """The runs of a pack side by side; a step is an epoch of each.
+
+    A step reports ``lines``, the epoch's rows for the records, as (trial_id, EpochLine) pairs; the driver's callback
+    takes them out of the result. Beside them stand the means over the runs, for schedulers and TensorBoard.
+
+    Building the network and loading states waits for the first call that needs them: what fails while Ray counts the
+    process as not yet running (``setup``, ``reset_config``) is never tried again.
     """
 
     def setup(
         self,
         config: dict[str, Any],
         data: ImageData | None = None,
-        settings: TrialSettings | None = None,
+        settings: PackSettings | None = None,
     ) -> None:
-        """Build the replicas; go on from an earlier session's state where there is one."""
+        """Take note of the pack."""
         assert data is not None
         assert settings is not None
         self._data, self._settings = data, settings
-        self._begin(config)
+        self._take(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Start another trial in this process, which saves starting one (see ``reuse_actors``)."""
-        del self._training  # its memory, before the next trial takes its own
-        if self._device != "cpu":
-            torch.cuda.empty_cache()
-        self._begin(new_config)
+        """Take note of another pack, in the same process (see ``reuse_actors``)."""
+        self._take(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train an epoch, add it to the record and report it.
+        """Train an epoch and report it.
 
-        A trial that was killed after its last checkpoint, before Ray heard of its end, only reports once more.
+        A pack that was killed after its last checkpoint, before Ray heard of its end, only says that it is done.
         """
-        if not self._finished:
-            row = self._row(self._training.run_epoch())
-            self._rows.append(row)
-            self._record.append(row)
-        return self._report(self._rows[-1]) | {"done": self._finished, "finished": self._finished}
-
-    @property
-    def _finished(self) -> bool:
-        stopped = self._settings.stop_when_diverged and all(self._training.diverged)
-        return self._training.finished or stopped
+        training = self._begun()
+        results = [] if training.finished else training.run_epoch()
+        if self._settings.stop_when_diverged:
+            training.drop([result.run for result in results if result.diverged])
+        lines = self._lines_of(results)
+        self._lines += lines
+        return {"lines": lines, "done": training.finished, **_means(results)}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """The full state and the rows so far, as one file."""
-        state = {"training": self._training.state_dict(), "rows": self._rows}
-        torch.save(state, Path(checkpoint_dir, STATE_FILE))
+        """The state of every run, and the rows so far, as one file."""
+        import torch
+
+        training = self._begun()
+        content = Checkpoint(
+            format=FORMAT,
+            pack=self._pack["pack_id"],
+            runs=[(run["trial_id"], run["seed"]) for run in self._pack["runs"]],
+            training=training.state_dict(),
+            lines=self._lines,
+        )
+        torch.save(content, Path(checkpoint_dir, STATE_FILE))
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | str | None) -> None:
-        """Go on at the epoch after the checkpoint's."""
-        assert isinstance(checkpoint, str)
-        self._restore(Path(checkpoint, STATE_FILE))
+        """Go on at the epoch after the checkpoint's; Ray calls this in a process that replaces a lost one."""
+        import torch
 
-    def _begin(self, config: dict[str, Any]) -> None:
+        from study.training.loop import run_states
+
+        assert isinstance(checkpoint, str)
+        content: Checkpoint = torch.load(Path(checkpoint, STATE_FILE), weights_only=True)
+        self._training = None
+        self._states = run_states(content["training"])
+        self._lines = list(content["lines"])
+
+    def cleanup(self) -> None:
+        """Free the memory."""
+        self._training = None
+
+    def _take(self, config: dict[str, Any]) -> None:
+        self._pack: PackConfig = config["pack"]
+        self._training: Training | None = None  # frees the memory of the pack before
+        self._states: list[Any] | None = None
+        self._lines: list[tuple[str, EpochLine]] = []
+
+    def _begun(self) -> "Training":
+        if self._training is None:
+            self._training = self._begin()
+        return self._training
+
+    def _begin(self) -> "Training":
+        import torch
+
+        from study.training.loop import Training
+
         torch.set_num_threads(max(1, int(self._settings.cpus)))
-        configuration = Configuration(**config["trial"]["configuration"])
-        self._trial_id = trial_id(config["trial"]["number"])
-        self._rows: list[Row] = []
         self._device = assigned_device()
-        self._training = Training(
-            configuration,
+        if self._device != "cpu":
+            torch.cuda.empty_cache()
+        states = self._states if self._states is not None else _load_states(self._pack["runs"])
+        training = Training(
+            [Run(Configuration.of(run["configuration"]), run["seed"]) for run in self._pack["runs"]],
             self._data,
-            self._settings.seeds,
             device=self._device,
             precision=self._settings.precision,
+            states=states,
         )
-        self._record = TrialRecord(self._settings.records, self._trial_id, configuration, self._settings.seeds)
-        if earlier := self._settings.checkpoints.get(self._trial_id):
-            self._restore(earlier)
+        self._states = None
+        self._described = describe_device(self._device, training.backend)
+        return training
 
-    def _restore(self, file: Path) -> None:
-        state = torch.load(file, weights_only=True)
-        self._training.load_state_dict(state["training"])
-        self._rows = state["rows"]
-        self._record.add_missing(self._rows)
+    def _lines_of(self, results: "list[EpochResult]") -> list[tuple[str, EpochLine]]:
+        """The rows of an epoch: a line for the runs of a configuration that stand at the same epoch."""
+        together: dict[tuple[str, int], list[EpochResult]] = {}
+        for result in results:
+            together.setdefault((self._pack["runs"][result.run]["trial_id"], result.epoch), []).append(result)
+        return [(trial_id, self._line(group)) for (trial_id, _), group in together.items()]
 
-    def _row(self, record: EpochRecord) -> Row:
-        row = dataclasses.asdict(record) | {
-            "train_loss": finite_or_none(record.train_loss),
-            "finished": now(),
-            "host": socket.gethostname(),
-            "device": describe_device(self._device, self._training.computation.name),
-            "pid": os.getpid(),
-        }
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in row.items()}
+    def _line(self, group: "list[EpochResult]") -> EpochLine:
+        validation = [r.validation_accuracy for r in group if r.validation_accuracy is not None]
+        return EpochLine(
+            epoch=group[0].epoch,
+            seeds=[self._pack["runs"][r.run]["seed"] for r in group],
+            iterations=group[0].iterations,
+            seconds=[r.seconds for r in group],
+            # Standard JSON knows neither NaN nor infinity.
+            train_loss=[r.train_loss if math.isfinite(r.train_loss) else None for r in group],
+            train_accuracy=[r.train_accuracy for r in group],
+            validation_accuracy=validation or None,
+            test_accuracy=[r.test_accuracy for r in group],
+            diverged=[r.diverged for r in group],
+            finished=now(),
+            host=socket.gethostname(),
+            device=self._described,
+            pid=os.getpid(),
+            pack=self._pack["pack_id"],
+        )
 
-    def _report(self, row: Row) -> dict[str, Any]:
-        metrics = {key: row[key] for key in ("epoch", "iterations", "seconds", "device")}
-        metrics["diverged"] = sum(row["diverged"])
-        for measure in PER_SEED:
-            if row[measure] is None:
-                continue
-            values = [float("nan") if value is None else value for value in row[measure]]
-            metrics[measure] = sum(values) / len(values)
-            for seed, value in zip(self._settings.seeds, values, strict=True):
-                metrics[f"seed_{seed}/{measure}"] = value
-        return metrics
+
+def _load_states(runs: list[RunConfig]) -> list[Any]:
+    """The state of each run, None where it starts from nothing; each file is read once."""
+    import torch
+
+    from study.training.loop import run_states
+
+    files = dict.fromkeys(run["state"][0] for run in runs if run["state"] is not None)
+    loaded = {file: run_states(torch.load(file, weights_only=True)["training"]) for file in files}
+    return [None if run["state"] is None else loaded[run["state"][0]][run["state"][1]] for run in runs]
+
+
+def _means(results: "list[EpochResult]") -> dict[str, float]:
+    """The mean of each measure over the runs that trained; a loss that is not finite makes its mean so too."""
+    means: dict[str, float] = {}
+    for measure in (*MEASURES, "seconds", "epoch"):
+        values = [value for result in results if (value := getattr(result, measure)) is not None]
+        if values:
+            means[measure] = sum(values) / len(values)
+    return means | {"diverged": float(sum(result.diverged for result in results))}
 
 
 def assigned_device() -> str:
-    """The device that Ray has given to this trial, as torch names it.
+    """The device that Ray has given to this pack, as torch names it.
 
     Raises:
         RuntimeError: Ray gave a GPU that torch cannot use.
     """
-    gpus = ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
+    import torch
+
+    gpus = _gpus()
     if not gpus:
         return "cpu"
     if not torch.cuda.is_available():
         raise RuntimeError(
-            f"Ray gave this trial GPU {', '.join(gpus)} on {socket.gethostname()}, but torch sees no CUDA device "
+            f"Ray gave this pack GPU {', '.join(gpus)} on {socket.gethostname()}, but torch sees no CUDA device "
             "there: check the driver with nvidia-smi, or set resources.gpus to 0"
         )
-    return "cuda:0"  # Ray sets CUDA_VISIBLE_DEVICES, so the first visible one is the trial's own
+    return "cuda:0"  # Ray sets CUDA_VISIBLE_DEVICES, so the first visible one is the pack's own
 
 
-def describe_device(device: str, computation: str) -> str:
+def describe_device(device: str, backend: str) -> str:
     """The device as the records name it: ``cpu (kernels)``, or the GPU with Ray's number and the model."""
     if device == "cpu":
-        return f"cpu ({computation})"
-    gpus = ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
-    return f"cuda:{','.join(gpus)} ({torch.cuda.get_device_name(0)})"
+        return f"cpu ({backend})"
+    import torch
+
+    return f"cuda:{','.join(_gpus())} ({torch.cuda.get_device_name(0)})"
+
+
+def _gpus() -> list[str]:
+    return ray.get_runtime_context().get_accelerator_ids().get("GPU", [])

@@ -1,0 +1,90 @@
+"""Starts Ray on this machine, or joins a running cluster."""
+
+import logging
+import os
+import socket
+from typing import Any
+
+import ray
+from ray._raylet import GcsClient  # pyright: ignore[reportAttributeAccessIssue]
+from ray.exceptions import AuthenticationError
+
+from study.results.machine import available_cpus
+
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",  # our own progress display, instead of Ray's
+    # Checkpoints are small here; Ray's warning that they are saved often is noise.
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+}
+
+
+class ClusterError(Exception):
+    """What Ray cannot be asked to do; the message says what to change."""
+
+
+def connect(address: str | None) -> None:
+    """Start Ray on this machine, or join the cluster at ``address``.
+
+    Raises:
+        ClusterError: there is no cluster at the address, or no Ray can start here.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is None:
+        try:
+            ray.init(address="local", num_cpus=available_cpus(), include_dashboard=False, **quiet)
+        except Exception as error:  # OSError, ValueError, RuntimeError, TimeoutError: Ray has no one kind for it
+            raise ClusterError(f"Ray cannot start on this machine: {_cause(error)}") from error
+        return
+    _check_reachable(address)
+    try:
+        ray.init(address=address, **quiet)
+    except Exception as error:  # Ray raises anything from ConnectionError to ValueError here
+        raise ClusterError(_no_cluster(address, _first_line(error))) from error
+
+
+def _check_reachable(address: str) -> None:
+    """Ask the cluster with a short patience: Ray tries a wrong address for minutes before it gives up.
+
+    Raises:
+        ClusterError: the address is not one of a cluster, or nobody listens there.
+    """
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if "://" in address or not host or not port.isdigit():
+        raise ClusterError(
+            f"--address {address}: should be auto or HOST:PORT, as `ray start` prints it on the head node"
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+        GcsClient(address=address)
+    except (OSError, OverflowError, AuthenticationError) as error:
+        raise ClusterError(_no_cluster(address, _first_line(error))) from error
+    except Exception:  # whatever else it is, ray.init will say
+        return
+
+
+def _no_cluster(address: str, reason: str) -> str:
+    return (
+        f"--address {address}: no Ray cluster could be joined ({reason}); start one with `ray start --head` or "
+        "`ray up cluster.yaml`, and give every machine the same token (RAY_AUTH_MODE, RAY_AUTH_TOKEN)"
+    )
+
+
+def _cause(error: Exception) -> str:
+    """What Ray says, and which variable to change where it is the length of a path."""
+    said = _first_line(error)
+    if "AF_UNIX" not in str(error):
+        return said
+    variable = next((name for name in ("RAY_TMPDIR", "TMPDIR") if os.environ.get(name)), "TMPDIR")
+    return (
+        f"its sockets lie below {variable} ({os.environ.get(variable, '/tmp')}), which makes their paths longer than "
+        "the 107 bytes a socket's may have; set RAY_TMPDIR to a short folder, such as /tmp"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,49 @@
+"""Configurations and numbers of things in words, for the terminal."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+
+from study.contract.axes import AXES, Configuration
+
+# Said of every configuration; the other axes only where they differ from the notebook's recipe.
+_ALWAYS = ("batch_norm", "lr", "epochs")
+
+
+def say(console: Console, text: str) -> None:
+    """Print a line as it is: no markup, no colours, no wrapping, so that it can be copied and searched for."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def counted(number: float, thing: str) -> str:
+    """So many of a thing: 1 run, 2 runs, 0.5 GPUs."""
+    shown = f"{number:g}" if isinstance(number, float) else f"{number:,}"
+    return f"{shown} {thing}{'' if number == 1 else 's'}"
+
+
+def describe(configuration: Configuration) -> str:
+    """A configuration in a few words."""
+    blocks = f"{configuration.num_blocks} {configuration.block} block{'' if configuration.num_blocks == 1 else 's'}"
+    others = [
+        axis.phrase(value)
+        for name, axis in AXES.items()
+        if name not in ("block", "num_blocks")
+        and ((value := getattr(configuration, name)) != axis.default or name in _ALWAYS)
+    ]
+    return ", ".join([blocks, *others])
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Whole numbers in rising order, runs of neighbours as one: ``0-4, 7``."""
+    parts: list[list[int]] = []
+    for number in sorted(numbers):
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return ", ".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts)
+
+
+def mean(values: Sequence[float]) -> float:
+    """Their mean."""
+    return sum(values) / len(values)

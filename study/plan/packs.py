@@ -1,0 +1,93 @@
+"""Which runs train side by side in one process, so that no device idles and none is asked for too much."""
+
+import heapq
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from study.contract.axes import Configuration
+from study.plan.planned import PlannedRun, RunKey
+
+# What a core gains from more runs side by side is used up by then, and a lost process loses less.
+MOST_ON_A_CPU = 16
+# More than fit go on in halves (see study.training); a GPU of today is full well before.
+MOST_ON_A_GPU = 128
+# Finer packs than this much better a balance are not worth their processes' start.
+_WORTHWHILE = 0.95
+_FINEST = 8
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Runs that one process trains side by side on one device; a trial of Ray Tune.
+
+    Attributes:
+        pack_id: names it in plan.jsonl, in records and below trials/; no other pack of the study has it.
+        runs: they agree in ``configuration.shape``.
+    """
+
+    pack_id: str
+    runs: tuple[PlannedRun, ...]
+
+
+def pack_id(number: int) -> str:
+    """The name of the pack with this number, counted over all sessions; no trial_id looks like one."""
+    return f"p{number:04d}"
+
+
+def cost(configuration: Configuration) -> float:
+    """Of an epoch, in that of the network without blocks: a block costs about a fifth of it, a quarter normalised."""
+    return 1 + configuration.num_blocks * (0.25 if configuration.batch_norm else 0.2)
+
+
+def packed(
+    runs: Sequence[PlannedRun],
+    epochs_left: Mapping[RunKey, int],
+    slots: int,
+    largest: int,
+) -> list[tuple[PlannedRun, ...]]:
+    """Split runs into packs, the most expensive first.
+
+    Runs that agree in shape share packs of at most ``largest``. They are split further where slots would idle: as
+    coarsely as comes within a twentieth of the shortest time that any split here promises.
+
+    Args:
+        runs: what to train.
+        epochs_left: of each run.
+        slots: how many packs the devices take at once.
+        largest: how many runs a pack may have.
+    """
+
+    def price(run: PlannedRun) -> float:
+        return epochs_left[run.key] * cost(run.run.configuration)
+
+    groups: dict[tuple[object, ...], list[PlannedRun]] = {}
+    for run in runs:
+        groups.setdefault((run.stage, *run.run.configuration.shape), []).append(run)
+    total = sum(map(price, runs))
+    splits = []
+    for fineness in range(1, _FINEST + 1):
+        target = total / (max(slots, 1) * fineness)
+        packs = [pack for group in groups.values() for pack in _cut(group, price, target, largest)]
+        packs.sort(key=lambda pack: -sum(map(price, pack)))
+        splits.append((_makespan([sum(map(price, pack)) for pack in packs], slots), packs))
+    shortest = min(time for time, _ in splits)
+    return next(packs for time, packs in splits if time * _WORTHWHILE <= shortest)
+
+
+def _cut(
+    group: Sequence[PlannedRun], price: Callable[[PlannedRun], float], target: float, largest: int
+) -> list[tuple[PlannedRun, ...]]:
+    """Neighbouring runs in as many even pieces as keep each within the target price and the largest size."""
+    total = sum(map(price, group))
+    by_price = math.ceil(total / target - 1e-9) if target else 1
+    pieces = min(len(group), max(by_price, math.ceil(len(group) / largest), 1))
+    return [tuple(group[len(group) * piece // pieces : len(group) * (piece + 1) // pieces]) for piece in range(pieces)]
+
+
+def _makespan(prices: Iterable[float], slots: int) -> float:
+    """How long the packs take when each goes to the slot that is free first."""
+    free = [0.0] * max(slots, 1)
+    for each in prices:
+        heapq.heappush(free, heapq.heappop(free) + each)
+    return max(free)
