@@ -13,12 +13,12 @@ from study import interrupts
 from study.background import Background
 from study.cluster.joining import ClusterError, connect
 from study.cluster.nodes import describe_nodes
-from study.cluster.resources import concurrent_packs, largest_pack, node_resources, pack_resources
+from study.cluster.resources import concurrent_packs, node_resources, pack_resources
 from study.contract.states import ENDED
 from study.data import DataError, ImageData, load
 from study.exit_status import BROKEN, DONE, INTERRUPTED, SOME_FAILED
 from study.phrasing import counted, describe, ranges, say
-from study.plan.packs import packed
+from study.plan.packs import largest_pack, packed
 from study.plan.planned import missing
 from study.progress import ProgressDisplay
 from study.request import InputError, Request, check_folder, check_plan, check_room, check_same_data
@@ -129,7 +129,7 @@ def _run_packs(
         say(console, f"warning: {problem}")
     remaining = ledger.remaining()
     left = {run.key: ledger.runs[run.key].epochs_left for run in remaining}
-    groups = packed(remaining, left, slots, largest_pack(study.resources, wanted))
+    groups = packed(remaining, left, slots, largest_pack(study.resources, on_gpu=wanted["GPU"] > 0))
     session = next_session(results.trials)
     packs = ledger.form_packs(groups, session)
     say(

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 import ray
 
-from study.plan.packs import MOST_ON_A_CPU, MOST_ON_A_GPU
 from study.space import Resources
 
 Amounts = Mapping[str, float]  # of CPU and GPU, as Ray names them
@@ -28,13 +27,6 @@ def pack_resources(resources: Resources, nodes: Sequence[Amounts]) -> dict[str, 
     else:
         gpus = float(resources.gpus)
     return {"CPU": float(resources.cpus), "GPU": gpus}
-
-
-def largest_pack(resources: Resources, wanted: Amounts) -> int:
-    """How many runs a pack may have, with ``pack: auto`` settled."""
-    if resources.pack != "auto":
-        return resources.pack
-    return MOST_ON_A_GPU if wanted["GPU"] else MOST_ON_A_CPU
 
 
 def concurrent_packs(wanted: Amounts, nodes: Sequence[Amounts]) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from study.contract.axes import Configuration
 from study.plan.planned import PlannedRun, RunKey
+from study.space import Resources
 
 # What a core gains from more runs side by side is used up by then, and a lost process loses less.
 MOST_ON_A_CPU = 16
@@ -33,6 +34,13 @@ class Pack:
 def pack_id(number: int) -> str:
     """The name of the pack with this number, counted over all sessions; no trial_id looks like one."""
     return f"p{number:04d}"
+
+
+def largest_pack(resources: Resources, *, on_gpu: bool) -> int:
+    """How many runs a pack may have, with ``pack: auto`` settled."""
+    if resources.pack != "auto":
+        return resources.pack
+    return MOST_ON_A_GPU if on_gpu else MOST_ON_A_CPU
 
 
 def cost(configuration: Configuration) -> float:
