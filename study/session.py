@@ -18,7 +18,6 @@ from study.results import provenance
 from study.results.directory import ResultsDirectory, TrialStatus, write_text
 from study.space import SpaceError
 from study.training.kernels.build import KernelsUnavailableError, library
-from study.training.onednn import choose_instruction_set
 from study.tuning.resume import put_back_rows, statuses_before
 from study.tuning.tuner import TuneError, concurrent_trials, connect, node_resources, run_session, trial_resources
 
@@ -155,8 +154,6 @@ def _input_errors() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _ray(address: str | None) -> Iterator[None]:
-    if address is None:
-        choose_instruction_set()
     try:
         with _input_errors(), interrupts.held():
             connect(address)
