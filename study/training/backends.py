@@ -1,4 +1,4 @@
-"""How the replicas of a trial are computed: by this project's kernels where they can be had, else by PyTorch.
+"""How the replicas of a chunk are computed: by this project's kernels where they can be had, else by PyTorch.
 
 Both give the same logits within rounding; the training loop does not know which it has.
 """
@@ -20,12 +20,10 @@ from study.training.kernels.trunk import KernelTrunk
 from study.training.network import ReplicatedNetwork
 from study.training.precision import autocast
 
-BATCH_SIZE = 128
-
 _logger = logging.getLogger(__name__)
 
 
-class Computation(Protocol):
+class Backend(Protocol):
     """The forward passes of R replicas."""
 
     name: str
@@ -39,7 +37,7 @@ class Computation(Protocol):
         ...
 
 
-class KernelComputation:
+class KernelBackend:
     """The trunk by the kernels of study.training.kernels, the two linear layers by PyTorch; on a CPU.
 
     Raises:
@@ -49,22 +47,22 @@ class KernelComputation:
     name = "kernels"
     _PIECE = 2000
 
-    def __init__(self, network: ReplicatedNetwork, configuration: Configuration) -> None:
+    def __init__(self, network: ReplicatedNetwork, configuration: Configuration, batch_size: int) -> None:
         self._network = network
-        self._trunk = KernelTrunk(network, configuration, BATCH_SIZE)
+        self._trunk = KernelTrunk(network, configuration, batch_size)
 
     def logits(self, images: Images, batch: Tensor) -> Tensor:
-        """See Computation."""
+        """See Backend."""
         return self._network.head(self._trunk.features(images, batch))
 
     def evaluate(self, images: Images) -> Iterator[tuple[Tensor, Tensor]]:
-        """See Computation."""
+        """See Backend."""
         for first in range(0, len(images), self._PIECE):
             last = min(first + self._PIECE, len(images))
             yield self._network.head(self._trunk.infer(images, first, last)), images.labels[first:last]
 
 
-class TorchComputation:
+class TorchBackend:
     """Everything by PyTorch, the replicas as grouped convolutions; on any device, in any precision."""
 
     name = "PyTorch"
@@ -77,14 +75,14 @@ class TorchComputation:
         self._device = network.conv1.weight.device
 
     def logits(self, images: Images, batch: Tensor) -> Tensor:
-        """See Computation."""
+        """See Backend."""
         self._network.train()
         pixels = images.batch(batch)
         with autocast(self._precision, self._device):
             return self._network(pixels)
 
     def evaluate(self, images: Images) -> Iterator[tuple[Tensor, Tensor]]:
-        """See Computation."""
+        """See Backend."""
         self._network.eval()
         for pixels, labels in images.batches(self._PIECE):
             with autocast(self._precision, self._device):
@@ -92,7 +90,7 @@ class TorchComputation:
             yield logits, labels
 
 
-class OneByOneComputation:
+class OneByOneBackend:
     """Everything by PyTorch, one replica after another; for a CPU.
 
     A core gains nothing from replicas side by side, and grouped convolutions cost it half as much again: their
@@ -111,7 +109,7 @@ class OneByOneComputation:
         self._device = network.conv1.weight.device
 
     def logits(self, images: Images, batch: Tensor) -> Tensor:
-        """See Computation."""
+        """See Backend."""
         self._lone.train()
         return torch.cat(
             [
@@ -121,7 +119,7 @@ class OneByOneComputation:
         )
 
     def evaluate(self, images: Images) -> Iterator[tuple[Tensor, Tensor]]:
-        """See Computation."""
+        """See Backend."""
         self._lone.eval()
         replicas = self._replicas()
         for pixels, labels in images.batches(self._PIECE):
@@ -140,16 +138,16 @@ class OneByOneComputation:
             return functional_call(self._lone, replica, pixels)
 
 
-def computation_for(network: ReplicatedNetwork, configuration: Configuration, precision: str) -> Computation:
+def backend_for(network: ReplicatedNetwork, configuration: Configuration, precision: str, batch_size: int) -> Backend:
     """The fastest way to compute a network where it lies: kernels on a CPU in float32 (and float64), else PyTorch."""
     if network.conv1.weight.device.type == "cpu" and precision in ("float32", "float64"):
         try:
-            return KernelComputation(network, configuration)
+            return KernelBackend(network, configuration, batch_size)
         except KernelsUnavailableError as error:
             _say_once(f"training with PyTorch alone, several times slower than with the kernels: {error}")
     if network.conv1.weight.device.type == "cpu":
-        return OneByOneComputation(network, configuration, precision)
-    return TorchComputation(network, precision)
+        return OneByOneBackend(network, configuration, precision)
+    return TorchBackend(network, precision)
 
 
 @functools.cache

@@ -14,50 +14,50 @@ from torch import Tensor
 # "off" launches every kernel by itself: to compare the two, or should a graph ever be suspected.
 SWITCH = "RESIDUAL_STUDY_CUDA_GRAPHS"
 # PyTorch asks for a few runs before a capture, in which libraries choose their algorithms and allocate.
-REHEARSALS = 3
+WARM_UPS = 3
 
 # Trains on so many next images. It reads and writes tensors that stay where they are, and never asks the device for a
 # value.
 Step = Callable[[int], None]
 # Takes a step, always the same one, on so many images.
-Launcher = Callable[[Step, int], None]
+StepRunner = Callable[[Step, int], None]
 
 
-def launcher(state: Sequence[Tensor], device: torch.device) -> Launcher:
+def step_runner(state_tensors: Sequence[Tensor], device: torch.device) -> StepRunner:
     """Takes a step as it is on a CPU; on CUDA, replays it from a graph for each number of images.
 
     It is given the step each time, and does not keep it: a run that held its own method would never be freed by itself.
 
     Args:
-        state: every tensor that the step changes.
+        state_tensors: every tensor that the step changes.
         device: where they are.
     """
     if device.type != "cuda" or os.environ.get(SWITCH, "").lower() in ("off", "0"):
-        return plainly
-    return _Graphs(state)
+        return eager
+    return _Graphs(state_tensors)
 
 
-def plainly(step: Step, size: int) -> None:
+def eager(step: Step, size: int) -> None:
     """Takes the step as it is."""
     step(size)
 
 
-def rehearse(step: Callable[[], None], state: Sequence[Tensor], times: int) -> None:
-    """Run the step some times, each from the state as it is now, and leave it so.
+def warm_up(step: Callable[[], None], state_tensors: Sequence[Tensor], times: int) -> None:
+    """Run the step several times, restoring the state after each.
 
-    Each, because the steps of an epoch's end would otherwise run past it.
+    After each, because the steps of an epoch's end would otherwise run past it.
     """
-    before = [tensor.detach().clone() for tensor in state]
+    before = [tensor.detach().clone() for tensor in state_tensors]
     for _ in range(times):
         step()
         with torch.no_grad():
-            for tensor, value in zip(state, before, strict=True):
+            for tensor, value in zip(state_tensors, before, strict=True):
                 tensor.copy_(value)
 
 
 class _Graphs:
-    def __init__(self, state: Sequence[Tensor]) -> None:
-        self._state = state
+    def __init__(self, state_tensors: Sequence[Tensor]) -> None:
+        self._state_tensors = state_tensors
         self._graphs: dict[int, torch.cuda.CUDAGraph] = {}
 
     def __call__(self, step: Step, size: int) -> None:
@@ -69,7 +69,7 @@ class _Graphs:
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
-            rehearse(lambda: step(size), self._state, REHEARSALS)
+            warm_up(lambda: step(size), self._state_tensors, WARM_UPS)
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):  # records; runs nothing, so the state stays as it is

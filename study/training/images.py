@@ -86,8 +86,8 @@ class Images:
         return len(self.labels)
 
     @functools.cached_property
-    def levels(self) -> Tensor:
-        """What each of the 256 values of a pixel is normalised to."""
+    def lookup_table(self) -> Tensor:
+        """(256,) what each value of a pixel is normalised to."""
         return _normalised(torch.arange(256, dtype=torch.uint8), self._dtype)
 
     def batch(self, indices: Tensor) -> Tensor:

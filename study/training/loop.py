@@ -1,255 +1,266 @@
-"""The training loop: R seeds of one configuration side by side, one record an epoch. No ray in here.
+"""The training loop: the runs of a pack side by side, a result for each after every epoch.
 
-The recipe is the notebook's: SGD without momentum, weight decay or schedule, cross entropy, batches of 128 with the
-last partial one trained too, and after each epoch the accuracy on the whole training and the whole test set. Unlike the
-notebook, accuracies are measured in eval mode.
+The recipe of the defaults is the notebook's: SGD without momentum, weight decay or schedule, cross entropy, batches of
+128 with the last partial one trained too, and after each epoch the accuracy on the whole training and the whole test
+set. Unlike the notebook, accuracies are measured in eval mode.
 """
 
 import dataclasses
-import math
+import itertools
+import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
-from study.contract.axes import Configuration
-from study.training.backends import BATCH_SIZE, computation_for
-from study.training.graphs import launcher
-from study.training.images import ImageArrays, Images
-from study.training.network import ReplicatedNetwork
-from study.training.precision import dtype_of, set_precision
+from study.contract.runs import Run
+from study.training.chunk import Chunk, ImageSets, Measures
+from study.training.images import ImageArrays
+from study.training.precision import set_precision
+from study.training.states import RunState, initial_state, run_states, stacked
+
+__all__ = ["EpochResult", "RunState", "Training", "run_states", "train"]
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
-class EpochRecord:
-    """What one epoch of a trial gave; every tuple holds one value a seed.
+class EpochResult:
+    """What an epoch of one run gave.
 
     Attributes:
+        run: its index among the runs of the training.
         epoch: 1 for the first.
-        iterations: SGD steps of each replica so far.
-        seconds: wall-clock time of the trial so far, training and accuracies of all its seeds.
-        train_loss: cross entropy, mean over the images of the epoch, each at its own step.
+        iterations: SGD steps of the run so far.
+        seconds: training time of the run so far, accuracies included: of every epoch the wall-clock time, divided
+            equally among the runs that trained in it.
+        train_loss: cross entropy, mean over the images of the epoch, each at its own step; may be infinite or NaN.
         train_accuracy: percent of the whole training set, in eval mode, after the epoch.
         validation_accuracy: percent of the held-out set; None where there is none.
         test_accuracy: percent of the whole test set.
-        diverged: whether the seed's training loss has been infinite or not a number in this epoch or before.
+        diverged: whether the training loss has been infinite or not a number in this epoch or before.
     """
 
+    run: int
     epoch: int
     iterations: int
     seconds: float
-    train_loss: tuple[float, ...]
-    train_accuracy: tuple[float, ...]
-    validation_accuracy: tuple[float, ...] | None
-    test_accuracy: tuple[float, ...]
-    diverged: tuple[bool, ...]
+    train_loss: float
+    train_accuracy: float
+    validation_accuracy: float | None
+    test_accuracy: float
+    diverged: bool
 
 
 def train(
-    configuration: Configuration,
+    runs: Sequence[Run],
     data: ImageArrays,
-    seeds: Sequence[int],
     *,
     device: str = "cpu",
     precision: str = "float32",
-    lr: Sequence[float] | None = None,
-    state: dict[str, Any] | None = None,
-) -> Iterator[EpochRecord]:
-    """Train every seed of a configuration and yield a record after each epoch.
-
-    Args:
-        configuration: what to train; ``configuration.epochs`` epochs of it.
-        data: the images.
-        seeds: one replica each; a seed fixes its replica's initialisation and order of the data.
-        device: a torch device.
-        precision: float32, float64, tf32 or bf16.
-        lr: a learning rate for each seed; ``configuration.lr`` for all of them by default.
-        state: a ``Training.state_dict()`` to go on from.
+    states: Sequence[RunState | None] | None = None,
+) -> Iterator[list[EpochResult]]:
+    """Train the runs to their planned epochs; the arguments are those of ``Training``.
 
     Yields:
-        One record an epoch, from the one after ``state`` on.
+        After each epoch the results of the runs that trained in it.
     """
-    training = Training(configuration, data, seeds, device=device, precision=precision, lr=lr)
-    if state is not None:
-        training.load_state_dict(state)
+    training = Training(runs, data, device=device, precision=precision, states=states)
     while not training.finished:
         yield training.run_epoch()
 
 
 class Training:
-    """A training run of R replicas that can be stopped after any epoch and continued bit for bit.
+    """Runs that train side by side and can be stopped after any epoch and continued bit for bit.
 
-    Args: as for ``train``.
+    A run computes what it would compute alone; on a CPU bit for bit, whatever the pack. One that has its planned
+    epochs, or is dropped, leaves the computation. A pack that runs out of GPU memory goes on in halves, one after the
+    other.
+
+    Args:
+        runs: distinct; they agree in ``configuration.shape`` and may differ in everything else.
+        data: the images.
+        device: a torch device.
+        precision: float32, float64, tf32 or bf16.
+        states: where each run goes on from (see ``run_states``), None for its beginning; the runs may stand at
+            different epochs.
+        chunk: the most runs that are computed at once; all by default.
 
     Attributes:
-        computation: how the replicas are computed.
-        changing: every tensor that a step changes, on the device.
+        runs: as given.
+        chunks: the active runs, in groups that are computed at once.
+        backend: how they are computed: "kernels" or "PyTorch".
 
     Raises:
-        ValueError: no seeds, a seed twice, or not one learning rate for each seed.
+        ValueError: no runs, a run twice, runs of different shapes, not one state a run, or a state of another network.
     """
 
     def __init__(
         self,
-        configuration: Configuration,
+        runs: Sequence[Run],
         data: ImageArrays,
-        seeds: Sequence[int],
         *,
         device: str = "cpu",
         precision: str = "float32",
-        lr: Sequence[float] | None = None,
+        states: Sequence[RunState | None] | None = None,
+        chunk: int | None = None,
     ) -> None:
-        rates = [configuration.lr] * len(seeds) if lr is None else list(lr)
-        if not seeds or len(set(seeds)) != len(seeds):
-            raise ValueError(f"seeds must be distinct and at least one, not {list(seeds)}")
-        if len(rates) != len(seeds):
-            raise ValueError(f"{len(rates)} learning rates for {len(seeds)} seeds")
-        self.configuration = configuration
-        self.device = torch.device(device)
-        self.precision = precision
-        set_precision(precision, self.device)
-        dtype = dtype_of(precision)
-        network = ReplicatedNetwork(configuration, seeds, num_classes=len(data.classes))
-        self.network = network.to(self.device, dtype)
-        self._dtype = dtype
-        self._parameters = list(self.network.parameters())
-        self._values = _as_one(self._parameters)
-        self._rates = _rates_for(self._parameters, rates)
-        self.computation = computation_for(self.network, configuration, precision)
-        self._orders = [_order_generator(seed) for seed in seeds]
-        self._train = Images(data.train_images, data.train_labels, self.device, dtype)
-        self._test = Images(data.test_images, data.test_labels, self.device, dtype)
-        self._validation = Images(data.validation_images, data.validation_labels, self.device, dtype)
-        self._order = torch.empty(len(seeds), len(self._train), dtype=torch.int64, device=self.device)
-        self._places = torch.arange(BATCH_SIZE, device=self.device)
-        self._position = torch.zeros(1, dtype=torch.int64, device=self.device)
-        self._total = torch.zeros(len(seeds), dtype=torch.float64, device=self.device)
-        self.changing = [self._values, *self.network.buffers(), self._position, self._total]
-        self._launch = launcher(self.changing, self.device)
-        self.epoch = 0
-        self.iterations = 0
-        self.seconds = 0.0
-        self.diverged = [False] * len(seeds)
+        self.runs = tuple(runs)
+        given = [None] * len(self.runs) if states is None else list(states)
+        _check(self.runs, given, chunk)
+        self._device, self._precision = torch.device(device), precision
+        set_precision(precision, self._device)
+        self._images = ImageSets(data, self._device, precision)
+        self._states = [
+            initial_state(run, self._images.num_classes) if state is None else state
+            for run, state in zip(self.runs, given, strict=True)
+        ]
+        active = [k for k, run in enumerate(self.runs) if self._states[k]["epoch"] < run.configuration.epochs]
+        self.chunks = [self._chunk(part) for part in _split(active, chunk or len(active))]
+        self.backend = self.chunks[0].backend.name if self.chunks else ""
+
+    @property
+    def active(self) -> tuple[int, ...]:
+        """The indices of the runs that have epochs to train, rising."""
+        return tuple(sorted(index for chunk in self.chunks for index in chunk.indices))
 
     @property
     def finished(self) -> bool:
-        """Whether all planned epochs are done."""
-        return self.epoch >= self.configuration.epochs
+        """Whether no run is active any more."""
+        return not self.chunks
 
-    def run_epoch(self) -> EpochRecord:
-        """Train one epoch, measure the accuracies and return them.
+    def run_epoch(self) -> list[EpochResult]:
+        """Train the next epoch of every active run and measure it.
+
+        Returns:
+            A result for each of them, in the order of the runs.
 
         Raises:
-            RuntimeError: all planned epochs are done.
+            RuntimeError: no run is active.
+            torch.OutOfMemoryError: a single run does not fit the memory of the GPU.
         """
         if self.finished:
-            raise RuntimeError(f"all {self.configuration.epochs} epochs are trained")
+            raise RuntimeError("every run of this training is finished or dropped")
         start = time.perf_counter()
-        losses = self._train_epoch()
-        train_accuracy = self._accuracy(self._train)
-        validation_accuracy = self._accuracy(self._validation) if len(self._validation) else None
-        test_accuracy = self._accuracy(self._test)
-        self.seconds += time.perf_counter() - start
-        self.epoch += 1
-        self.diverged = [before or not math.isfinite(loss) for before, loss in zip(self.diverged, losses, strict=True)]
-        return EpochRecord(
-            epoch=self.epoch,
-            iterations=self.iterations,
-            seconds=self.seconds,
-            train_loss=losses,
-            train_accuracy=train_accuracy,
-            validation_accuracy=validation_accuracy,
-            test_accuracy=test_accuracy,
-            diverged=tuple(self.diverged),
-        )
+        measured: list[Measures] = []
+        while len(measured) < len(self.chunks):
+            measures = self._epoch_of(len(measured))
+            if measures is not None:
+                measured.append(measures)
+        share = (time.perf_counter() - start) / len(self.active)
+        results = []
+        for chunk, measures in zip(self.chunks, measured, strict=True):
+            for place, (index, state) in enumerate(zip(chunk.indices, chunk.states(), strict=True)):
+                self._states[index] = {**state, "seconds": self._states[index]["seconds"] + share}
+                results.append(_result(index, self._states[index], measures, place))
+        finished = {k for k in self.active if self._states[k]["epoch"] >= self.runs[k].configuration.epochs}
+        self._remove(finished)
+        return sorted(results, key=lambda result: result.run)
+
+    def drop(self, indices: Iterable[int]) -> None:
+        """Train these runs no more; their state stays in ``state_dict()``.
+
+        Raises:
+            IndexError: there is no such run.
+        """
+        dropped = set(indices)
+        if unknown := dropped - set(range(len(self.runs))):
+            raise IndexError(f"no run {', '.join(map(str, sorted(unknown)))} among {len(self.runs)}")
+        self._remove(dropped)
+
+    def step(self, size: int) -> None:
+        """One SGD step of every active run on its next ``size`` images, for measuring; see ``begin_epoch``.
+
+        States move on by whole epochs: ``state_dict()`` does not hold what single steps change.
+        """
+        for chunk in self.chunks:
+            chunk.step(size)
+
+    def begin_epoch(self) -> None:
+        """Go to the beginning of the next epoch; ``run_epoch`` does it by itself."""
+        for chunk in self.chunks:
+            chunk.begin_epoch()
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next epoch depends on, as tensors and plain values on the CPU."""
-        return {
-            "network": {name: t.detach().to("cpu", copy=True) for name, t in self.network.state_dict().items()},
-            "orders": [order.get_state() for order in self._orders],
-            "epoch": self.epoch,
-            "iterations": self.iterations,
-            "seconds": self.seconds,
-            "diverged": list(self.diverged),
-        }
+        """Where every run stands, finished and dropped ones too, for ``torch.save``; see ``PackState``."""
+        return dict(stacked(self._states))
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from ``state_dict()`` of a run of the same configuration and seeds."""
-        self.network.load_state_dict(state["network"])
-        for order, saved in zip(self._orders, state["orders"], strict=True):
-            order.set_state(saved)
-        self.epoch = state["epoch"]
-        self.iterations = state["iterations"]
-        self.seconds = state["seconds"]
-        self.diverged = list(state["diverged"])
+    def _epoch_of(self, place: int) -> Measures | None:
+        """Train a chunk; None where it did not fit the memory and its halves now stand in its place."""
+        try:
+            return self.chunks[place].run_epoch()
+        except torch.OutOfMemoryError as error:
+            if len(self.chunks[place].runs) == 1:
+                run = self.chunks[place].runs[0]
+                raise torch.OutOfMemoryError(
+                    f"{run} does not fit the memory of {self._device} even alone: choose a smaller batch_size or a "
+                    f"device with more memory ({error})"
+                ) from error
+        # Outside the handler: the traceback would hold on to what the failed step had allocated.
+        self._halve(place)
+        return None
 
-    def _train_epoch(self) -> tuple[float, ...]:
-        """One pass over the training set in each replica's own order; the mean loss of each replica."""
-        count = len(self._train)
-        for replica, order in enumerate(self._orders):
-            self._order[replica].copy_(torch.randperm(count, generator=order))
-        self._position.zero_()
-        self._total.zero_()
-        for first in range(0, count, BATCH_SIZE):
-            self._step(min(BATCH_SIZE, count - first))
-            self.iterations += 1
-        # Read once: the host waits for the device here and nowhere within an epoch.
-        return tuple((self._total / count).tolist())
+    def _halve(self, place: int) -> None:
+        chunk = self.chunks.pop(place)
+        indices = chunk.indices
+        del chunk  # its memory, before the halves take theirs
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.chunks[place:place] = [self._chunk(part) for part in _split(indices, -(-len(indices) // 2))]
+        _logger.warning("%d runs do not fit the memory of %s at once: going on in halves", len(indices), self._device)
 
-    def _step(self, size: int) -> None:
-        self._launch(self._next_step, size)
+    def _chunk(self, indices: Sequence[int]) -> Chunk:
+        return Chunk(
+            indices,
+            [self.runs[k] for k in indices],
+            [self._states[k] for k in indices],
+            self._images,
+            device=self._device,
+            precision=self._precision,
+        )
 
-    def _next_step(self, size: int) -> None:
-        """One SGD step of every replica on its own next ``size`` images.
-
-        Where an epoch stands and what it has lost so far are tensors on the device, so that the step asks the host
-        for nothing and a CUDA graph can hold it.
-        """
-        batch = self._order.index_select(1, self._position + self._places[:size])
-        labels = self._train.labels[batch]
-        logits = self.computation.logits(self._train, batch)
-        losses = F.cross_entropy(logits.to(self._dtype).flatten(0, 1), labels.flatten(), reduction="none")
-        losses = losses.view_as(labels).mean(dim=1)
-        # The sum, not the mean: each replica's gradient is then that of its own loss.
-        gradients = torch.autograd.grad(losses.sum(), self._parameters)
-        with torch.no_grad():
-            gradient = torch.cat([each.flatten() for each in gradients])
-            self._values.addcmul_(gradient, self._rates, value=-1)
-            self._total += losses * size
-            self._position += size
-
-    @torch.inference_mode()
-    def _accuracy(self, images: Images) -> tuple[float, ...]:
-        """Percent of a whole set that each replica classifies correctly, in eval mode."""
-        correct = torch.zeros(len(self._orders), dtype=torch.int64, device=self.device)
-        for logits, labels in self.computation.evaluate(images):
-            correct += (logits.argmax(dim=2) == labels).sum(dim=1)
-        return tuple(100 * c / len(images) for c in correct.tolist())
+    def _remove(self, gone: set[int]) -> None:
+        """Build the chunks that lose runs again, without them."""
+        for place, chunk in reversed(list(enumerate(self.chunks))):
+            left = [index for index in chunk.indices if index not in gone]
+            if len(left) < len(chunk.indices):
+                del self.chunks[place]
+                if left:
+                    self.chunks.insert(place, self._chunk(left))
 
 
-def _order_generator(seed: int) -> torch.Generator:
-    """The generator of a seed's data order, independent of the one of its initialisation.
-
-    Apart, so that the order is the same for every configuration: a seed pairs the runs that it belongs to.
-    """
-    derived = np.random.SeedSequence([seed, 1]).generate_state(1, dtype=np.uint64)[0]
-    return torch.Generator().manual_seed(int(derived) >> 1)
-
-
-def _as_one(parameters: Sequence[Tensor]) -> Tensor:
-    """Move the parameters into one tensor, of which they become views: one operation then updates them all."""
-    values = torch.cat([parameter.detach().flatten() for parameter in parameters])
-    for parameter, view in zip(parameters, values.split([p.numel() for p in parameters]), strict=True):
-        parameter.data = view.view_as(parameter)
-    return values
+def _check(runs: Sequence[Run], states: Sequence[RunState | None], chunk: int | None) -> None:
+    if not runs or len(set(runs)) != len(runs):
+        raise ValueError(f"the runs of a training must be distinct and at least one, not {list(runs)}")
+    if len({run.configuration.shape for run in runs}) > 1:
+        other = next(run for run in runs if run.configuration.shape != runs[0].configuration.shape)
+        raise ValueError(f"runs of different shapes cannot train side by side: {runs[0]} and {other}")
+    if len(states) != len(runs):
+        raise ValueError(f"{len(states)} states for {len(runs)} runs")
+    if chunk is not None and chunk < 1:
+        raise ValueError(f"chunk must be at least 1, not {chunk}")
 
 
-def _rates_for(parameters: Sequence[Tensor], rates: Sequence[float]) -> Tensor:
-    """The learning rate of each number in ``_as_one(parameters)``, that of its replica; parameters are (R, ...)."""
-    each = torch.tensor(rates, dtype=parameters[0].dtype, device=parameters[0].device)
-    return torch.cat([each.repeat_interleave(p.numel() // len(rates)) for p in parameters])
+def _split(indices: Sequence[int], most: int) -> list[list[int]]:
+    """Parts of nearly equal sizes, of at most so many each."""
+    if not indices:
+        return []
+    parts = -(-len(indices) // most)
+    bounds = [len(indices) * k // parts for k in range(parts + 1)]
+    return [list(indices[start:stop]) for start, stop in itertools.pairwise(bounds)]
+
+
+def _result(index: int, state: RunState, measures: Measures, place: int) -> EpochResult:
+    validation = measures.validation_accuracy
+    return EpochResult(
+        run=index,
+        epoch=state["epoch"],
+        iterations=state["iterations"],
+        seconds=state["seconds"],
+        train_loss=measures.train_loss[place],
+        train_accuracy=measures.train_accuracy[place],
+        validation_accuracy=None if validation is None else validation[place],
+        test_accuracy=measures.test_accuracy[place],
+        diverged=state["diverged"],
+    )

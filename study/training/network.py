@@ -184,7 +184,12 @@ class ReplicatedNetwork(nn.Module):
 
     def head(self, features: Tensor) -> Tensor:
         """Features (R, B, 100) -> logits (R, B, classes): the two linear layers."""
-        return self.fc2(F.relu(self.fc1(features)))
+        size = features.shape[1]
+        if size == 1 and features.device.type == "cpu":
+            # A matrix of one row is multiplied by another routine, whose rounding depends on the place in memory,
+            # hence on the neighbours; with two rows it does not.
+            features = features.repeat(1, 2, 1)
+        return self.fc2(F.relu(self.fc1(features)))[:, :size]
 
     def composed_stem(self) -> tuple[Tensor, Tensor]:
         """conv1 and conv2 as the one 9x9 convolution of stride 2 that they are: (R, 8, 3, 9, 9) and bias (R, 8).
@@ -193,16 +198,31 @@ class ReplicatedNetwork(nn.Module):
         convolution of theirs. One pass over 12 x 12 outputs is cheaper than one over 28 x 28 and one over
         12 x 12; the gradients reach both weights through the composition.
         """
-        replicas = self.replicas
-        # (8, R * 8, 5, 5) by groups with (R * 8, 3, 5, 5) -> (8, R * 3, 9, 9) -> (R, 8, 3, 9, 9)
-        kernel = F.conv_transpose2d(
-            self.conv2.weight.transpose(0, 1).flatten(1, 2),
-            self.conv1.weight.flatten(0, 1),
-            groups=replicas,
-        )
-        kernel = kernel.unflatten(1, (replicas, IMAGE_CHANNELS)).transpose(0, 1)
-        bias = self.conv2.bias + torch.einsum("roikl,ri->ro", self.conv2.weight, self.conv1.bias)
+        # In float32 also under autocast: rounded to bfloat16, the kernel would be that of another network.
+        with torch.autocast(self.conv1.weight.device.type, enabled=False):
+            if self.conv1.weight.device.type == "cpu":
+                # Replica by replica: of several groups the library rounds each otherwise than alone.
+                kernels = [_composed(*weights) for weights in zip(self.conv2.weight, self.conv1.weight, strict=True)]
+                kernel = torch.stack(kernels)
+            else:
+                kernel = _composed_groups(self.conv2.weight, self.conv1.weight)
+            # (R, 8, 8) sums over the taps, times the bias (R, 1, 8) of each channel between the two.
+            reach = self.conv2.weight.sum((3, 4))
+            bias = self.conv2.bias + (reach * self.conv1.bias.unsqueeze(1)).sum(2)
         return kernel, bias
+
+
+def _composed(second: Tensor, first: Tensor) -> Tensor:
+    """Kernels (8, 8, 5, 5) after (8, 3, 5, 5) -> (8, 3, 9, 9): their full convolution."""
+    return F.conv_transpose2d(second, first)
+
+
+def _composed_groups(second: Tensor, first: Tensor) -> Tensor:
+    """``_composed`` of R replicas at once: (R, 8, 8, 5, 5) after (R, 8, 3, 5, 5) -> (R, 8, 3, 9, 9)."""
+    replicas = len(first)
+    # (8, R * 8, 5, 5) by groups with (R * 8, 3, 5, 5) -> (8, R * 3, 9, 9) -> (R, 8, 3, 9, 9)
+    kernel = F.conv_transpose2d(second.transpose(0, 1).flatten(1, 2), first.flatten(0, 1), groups=replicas)
+    return kernel.unflatten(1, (replicas, IMAGE_CHANNELS)).transpose(0, 1)
 
 
 def _default_init(shape: tuple[int, ...], generator: torch.Generator, *, bias: bool = True) -> tuple[Tensor, Tensor]:

@@ -22,11 +22,19 @@ def set_precision(precision: str, device: torch.device) -> None:
     if precision == "tf32" and device.type != "cuda":
         raise ValueError("precision tf32 exists on NVIDIA GPUs only; on a CPU choose float32 or bf16")
     if device.type == "cuda":
-        mode = "tf32" if precision == "tf32" else "ieee"
-        torch.backends.cudnn.conv.fp32_precision = mode  # pyright: ignore[reportAttributeAccessIssue]
-        torch.backends.cuda.matmul.fp32_precision = mode
+        _allow_tf32(precision == "tf32")
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
+
+
+def _allow_tf32(allowed: bool) -> None:
+    if hasattr(torch.backends.cuda.matmul, "fp32_precision"):
+        mode = "tf32" if allowed else "ieee"
+        torch.backends.cudnn.conv.fp32_precision = mode  # pyright: ignore[reportAttributeAccessIssue]
+        torch.backends.cuda.matmul.fp32_precision = mode
+    else:  # before these names came
+        torch.backends.cudnn.allow_tf32 = allowed
+        torch.backends.cuda.matmul.allow_tf32 = allowed
 
 
 def dtype_of(precision: str) -> torch.dtype:

@@ -58,7 +58,7 @@ class KernelTrunk:
         _check(images)
         parameters = self._parameters()
         pointers, running = _pointers(parameters), _pointers(self._running)
-        table = images.levels
+        table = images.lookup_table
         out = torch.empty(self._network.replicas, last - first, FEATURES, dtype=self._dtype)
         size = self._call("scratch_size")
 
@@ -82,7 +82,7 @@ class KernelTrunk:
             raise ValueError(f"a batch of {batch.shape[1]} images: this trunk was made for at most {self._batch_size}")
         self.batches += 1
         pointers, running = _pointers(parameters), _pointers(self._running)
-        table, (replicas, size) = images.levels, batch.shape
+        table, (replicas, size) = images.lookup_table, batch.shape
         out = torch.empty(replicas, size, FEATURES, dtype=self._dtype)
 
         def run(replica: int) -> None:
@@ -95,20 +95,20 @@ class KernelTrunk:
         _each(run, [(replica,) for replica in range(replicas)])
         return out
 
-    def run_backward(self, slopes: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
+    def run_backward(self, grad_output: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
         """The gradients of the parameters, given those of the features (R, B, 100)."""
-        slopes = slopes.contiguous()
+        grad_output = grad_output.contiguous()
         gradients = [torch.empty_like(parameter) for parameter in parameters]
         pointers, to = _pointers(parameters), _pointers(gradients)
 
         def run(replica: int) -> None:
             self._call(
                 "backward",
-                *(pointers, to, replica, self._batch_size, slopes.shape[1]),
-                *(self._workspaces[replica].data_ptr(), slopes[replica].data_ptr()),
+                *(pointers, to, replica, self._batch_size, grad_output.shape[1]),
+                *(self._workspaces[replica].data_ptr(), grad_output[replica].data_ptr()),
             )
 
-        _each(run, [(replica,) for replica in range(len(slopes))])
+        _each(run, [(replica,) for replica in range(len(grad_output))])
         return gradients
 
     def _parameters(self) -> list[Tensor]:
