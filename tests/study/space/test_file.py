@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from study.contract.axes import AXES
 from study.space import SpaceError, load_study
 
 
@@ -60,10 +61,9 @@ precision: fp16
         "13:27: search.samples: is not a setting of grid, only of random and optuna",
         "14:19: scheduler.name: 'ashe' is not one of none, asha, median, pbt (did you mean asha?)",
         "15:19: resources.cpus: should be above 0, not 0",
-        "15:28: resources.gpus: should be whole when above 1: Ray hands out parts of one GPU only",
-        "17:11: compare.across: 'num_block' is not one of block, num_blocks, batch_norm, lr, epochs "
-        "(did you mean num_blocks?)",
-        "19:30: compare.baseline.depth: unknown key; possible: block, num_blocks, batch_norm, lr, epochs",
+        "15:28: resources.gpus: should be 1 or less: a pack trains on one GPU, other packs use the others",
+        f"17:11: compare.across: 'num_block' is not one of {', '.join(AXES)} (did you mean num_blocks?)",
+        f"19:30: compare.baseline.depth: unknown key; possible: {', '.join(AXES)}",
         "20:15: compare.thresholds: should rise, each value once",
         "21:42: compare.questions[0].b: should give a value of at least one axis",
         "22:12: precision: 'fp16' is not one of float32, tf32, bf16 (did you mean bf16?)",
@@ -125,7 +125,7 @@ scheduler: {name: asha, grace_period: 50}
          "{grid: [...]}"),
         ("space: []", "2:8: space: should hold keys and values, not a list"),
         ("space:", "2:1: space: should hold keys and values, not nothing"),
-        ("seeds: 3", "1:1: space: is required"),
+        ("seeds: 3", "1:1: space: is required (or configurations, a list)"),
     ],
 )  # fmt: skip
 def test_wrong_space(tmp_path: Path, lines: str, expected: str) -> None:
@@ -224,7 +224,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_byte_order_mark_and_windows_line_endings_are_fine(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_bytes(b"\xef\xbb\xbfname: a\r\nspace:\r\n  lr: 1e-3\r\n")
-    assert load_study(file).space.lr == 0.001
+    assert load_study(file).axis_values("lr") == (0.001,)
     assert problems_of(tmp_path, b"\xef\xbb\xbfname: a\r\nspace:\r\n  lr: 0\r\n") == [
         "3:7: space.lr: should be above 0, not 0"
     ]

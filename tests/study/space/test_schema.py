@@ -10,7 +10,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from study.space import AXES, Study
+from study.contract.axes import AXES
+from study.space import Study
 from study.space.schema import schema_text
 
 FILE = Path(__file__).parents[3] / "search_spaces" / "schema.json"

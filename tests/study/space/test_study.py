@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from study.contract.axes import Configuration
-from study.space import AXES, SpaceError, Study, configurations, load_study
+from study.contract.axes import AXES, Configuration
+from study.space import SpaceError, Study, configurations, load_study
 from study.space.axes import Grid
 from study.space.sections import Space
 
@@ -25,7 +25,7 @@ seeds: [7, 3]
 validation: 100
 search: {algorithm: optuna, samples: 9, sampler: random, seed: 4}
 scheduler: {name: median, grace_period: 2}
-resources: {cpus: 0.5, gpus: 2}
+resources: {cpus: 0.5, gpus: 1, pack: 4}
 compare:
   across: lr
   within: block
@@ -56,14 +56,15 @@ def test_a_small_file_is_enough_and_means_the_notebook(tmp_path: Path) -> None:
         "continue",
     )
     assert (study.search.algorithm, study.scheduler.name) == ("grid", "none")
-    assert (study.resources.cpus, study.resources.gpus) == (1, "auto")
+    assert (study.resources.cpus, study.resources.gpus, study.resources.pack) == (1, "auto", "auto")
     assert (study.checkpoint.every, study.checkpoint.keep) == (1, 2)
     assert study.compare.thresholds == (40, 50, 55, 60)
     assert (study.compare.across, study.compare.within, study.compare.baseline) == (None, None, None)
 
 
 def test_the_space_has_the_axes_of_a_configuration() -> None:
-    assert tuple(Configuration.__dataclass_fields__) == AXES == tuple(Space.model_fields)
+    assert [*Space.model_fields] == [*AXES]
+    assert Configuration(**Space().axes) == Configuration()
 
 
 def test_an_integer_is_fine_where_a_float_is_expected(tmp_path: Path) -> None:
@@ -96,6 +97,10 @@ space:
   batch_norm: false
   lr: 0.01
   epochs: 25
+  momentum: 0.0
+  weight_decay: 0.0
+  batch_size: 128
+  lr_schedule: constant
 seeds: 5
 validation: 10
 search:
@@ -107,6 +112,7 @@ scheduler:
 resources:
   cpus: 1.0
   gpus: auto
+  pack: auto
 compare:
   across: null
   within: null
@@ -130,7 +136,8 @@ def test_a_study_does_not_change() -> None:
 
 
 def test_rules_hold_for_a_study_made_in_python_too() -> None:
-    assert Study(name="a", space=Space(lr=Grid(grid=(0.1, 0.2)))).space.axes["lr"].values == (0.1, 0.2)
+    space = Space.model_validate({"lr": Grid[float](grid=(0.1, 0.2))})
+    assert Study(name="a", space=space).axis_values("lr") == (0.1, 0.2)
     with pytest.raises(ValidationError, match="5 epochs are more than the 3"):
         Study.model_validate(
             {
