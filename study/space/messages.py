@@ -184,6 +184,8 @@ def _hint(kind: str, given: Any) -> str:
         except ValueError:
             return ""
         return ": write it without quotes"
+    if kind in ("int_type", "float_type", "bool_type") and isinstance(given, dict):
+        return ": give one value"
     if kind == "string_type" and isinstance(given, bool | int | float):
         return ": put it in quotes"
     return ""
