@@ -213,6 +213,13 @@ class Configuration:
         """The value of each axis by its name."""
         return {name: getattr(self, name) for name in AXES}
 
+    def canonical(self) -> Self:
+        """The same for all configurations that give the same network and training.
+
+        Without blocks, the kind of block and its batch norm change nothing.
+        """
+        return self if self.num_blocks else dataclasses.replace(self, block="residual", batch_norm=False)
+
     @property
     def shape(self) -> tuple[Value, ...]:
         """What the runs of a pack agree in."""

@@ -1,31 +1,25 @@
-"""The axes of a space: one value, or several that a search goes through or draws from."""
+"""The values of an axis: one, or a form that says how a search goes through several or draws from them."""
 
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar
 
-import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-AxisName = Literal["block", "num_blocks", "batch_norm", "lr", "epochs"]
-AXES: tuple[AxisName, ...] = ("block", "num_blocks", "batch_norm", "lr", "epochs")
-T = TypeVar("T")
+if TYPE_CHECKING:
+    # Only random draws need numpy, and importing it takes as long as everything else here.
+    from numpy.random import Generator
 
-# The upper limits are far above anything that could be trained; they catch slips such as 1e9 for 1e3.
-Block = Literal["residual", "conv"]
-NumBlocks = Annotated[int, Field(ge=0, le=10_000)]
-LearningRate = Annotated[float, Field(gt=0)]
-Epochs = Annotated[int, Field(ge=1, le=1_000_000)]
+T = TypeVar("T")
 
 
 class Model(BaseModel):
     """What every part of a space file shares: immutable, no unknown keys, no conversion of types, no infinities."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    # Building a part's own validator is put off until it is used alone; a study's holds those of its parts.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 def distinct(values: tuple[T, ...]) -> tuple[T, ...]:
@@ -45,6 +39,16 @@ def _ascending(bounds: tuple[Any, Any]) -> tuple[Any, Any]:
     return bounds
 
 
+def _have_logarithms(bounds: tuple[Any, Any]) -> tuple[Any, Any]:
+    if bounds[0] <= 0:
+        raise PydanticCustomError(
+            "no_logarithm",
+            "should begin above 0, not at {low}, which has no logarithm; uniform and choice can include it",
+            {"low": in_words(bounds[:1])},
+        )
+    return bounds
+
+
 _Values = Annotated[
     tuple[T, ...],
     Field(strict=False, min_length=1, json_schema_extra={"uniqueItems": True}),
@@ -56,9 +60,9 @@ _Bounds = Annotated[tuple[T, T], Field(strict=False), AfterValidator(_ascending)
 class Form(Model):
     """Several values of an axis: a Listed or an Interval."""
 
-    # For a generic model such as Grid[int] pydantic may look for attribute docstrings in the wrong source lines.
-    model_config = ConfigDict(use_attribute_docstrings=False)
-
+    # Its key in a space file, and how it is written there.
+    kind: ClassVar[str]
+    layout: ClassVar[str]
     # Whether a search draws from the values, instead of going through all of them.
     sampled: ClassVar[bool] = True
 
@@ -67,7 +71,7 @@ class Form(Model):
         """Whether the axis can have this value."""
 
     @abstractmethod
-    def draw(self, rng: np.random.Generator) -> Any:
+    def draw(self, rng: "Generator") -> Any:
         """One of the values at random."""
 
     def __repr_name__(self) -> str:
@@ -87,7 +91,7 @@ class Listed(Form, Generic[T]):
         """Whether the axis can have this value."""
         return value in self.values
 
-    def draw(self, rng: np.random.Generator) -> T:
+    def draw(self, rng: "Generator") -> T:
         """One of the values, each equally likely."""
         return self.values[int(rng.integers(len(self.values)))]
 
@@ -96,12 +100,12 @@ class Listed(Form, Generic[T]):
         return in_words(self.values)
 
 
-class Interval(Form):
+class Interval(Form, Generic[T]):
     """Numbers from low to high."""
 
     @property
     @abstractmethod
-    def bounds(self) -> tuple[float, float]:
+    def bounds(self) -> tuple[Any, Any]:
         """Low and high."""
 
     def takes(self, value: Any) -> bool:
@@ -116,6 +120,8 @@ class Interval(Form):
 class Grid(Listed[T], Generic[T]):
     """Every value of a list, in combination with every value of the other grids."""
 
+    kind: ClassVar[str] = "grid"
+    layout: ClassVar[str] = "{grid: [...]}"
     sampled: ClassVar[bool] = False
     grid: _Values[T] = Field(description="Every one of these values is trained.")
 
@@ -128,6 +134,8 @@ class Grid(Listed[T], Generic[T]):
 class Choice(Listed[T], Generic[T]):
     """One value of a list, for a random or an optuna search."""
 
+    kind: ClassVar[str] = "choice"
+    layout: ClassVar[str] = "{choice: [...]}"
     choice: _Values[T] = Field(description="The search draws one of these values, each equally likely.")
 
     @property
@@ -139,6 +147,8 @@ class Choice(Listed[T], Generic[T]):
 class RandInt(Listed[T], Generic[T]):
     """A whole number from low up to, but not including, high, for a random or an optuna search."""
 
+    kind: ClassVar[str] = "randint"
+    layout: ClassVar[str] = "{randint: [low, high]}"
     randint: _Bounds[T] = Field(
         description="[low, high]: the search draws a whole number from low to high - 1; high itself is never drawn."
     )
@@ -153,40 +163,46 @@ class RandInt(Listed[T], Generic[T]):
         return f"whole numbers from {self.values[0]} to {self.values[-1]}"
 
 
-class Uniform(Interval):
+class Uniform(Interval[T], Generic[T]):
     """A number between low and high, for a random or an optuna search."""
 
-    uniform: _Bounds[LearningRate] = Field(
-        description="[low, high]: the search draws a number in between, all equally likely."
-    )
+    kind: ClassVar[str] = "uniform"
+    layout: ClassVar[str] = "{uniform: [low, high]}"
+    uniform: _Bounds[T] = Field(description="[low, high]: the search draws a number in between, all equally likely.")
 
     @property
-    def bounds(self) -> tuple[float, float]:
+    def bounds(self) -> tuple[Any, Any]:
         """Low and high."""
         return self.uniform
 
-    def draw(self, rng: np.random.Generator) -> float:
+    def draw(self, rng: "Generator") -> float:
         """A number, all equally likely."""
-        return float(rng.uniform(*self.uniform))
+        return float(rng.uniform(*self.bounds))
 
 
-class LogUniform(Interval):
+class LogUniform(Interval[T], Generic[T]):
     """A number whose logarithm is evenly spread between low and high, for a random or an optuna search."""
 
-    loguniform: _Bounds[LearningRate] = Field(
-        description="[low, high]: the search draws a number in between, equally likely in each power of ten."
+    kind: ClassVar[str] = "loguniform"
+    layout: ClassVar[str] = "{loguniform: [low, high]}"
+    loguniform: Annotated[_Bounds[T], AfterValidator(_have_logarithms)] = Field(
+        description="[low, high], low above 0: the search draws a number in between, equally likely in each power of "
+        "ten."
     )
 
     @property
-    def bounds(self) -> tuple[float, float]:
+    def bounds(self) -> tuple[Any, Any]:
         """Low and high."""
         return self.loguniform
 
-    def draw(self, rng: np.random.Generator) -> float:
+    def draw(self, rng: "Generator") -> float:
         """A number, equally likely in each power of ten."""
-        low, high = self.loguniform
+        low, high = self.bounds
         # The rounding of the exponential may step over a bound.
         return min(max(math.exp(rng.uniform(math.log(low), math.log(high))), low), high)
+
+
+FORMS: tuple[type[Form], ...] = (Grid, Choice, RandInt, Uniform, LogUniform)
 
 
 def values_of(axis: Any) -> Sequence[Any] | None:

@@ -158,7 +158,7 @@ def _without(values: dict[str, Any], wrong: set[KeyPath]) -> dict[str, Any]:
     for section in ("space", "compare"):
         if isinstance(kept.get(section), dict):
             kept[section] = {key: each for key, each in kept[section].items() if (section, key) not in wrong}
-    return {"name": "unnamed", "space": {}} | kept
+    return {"name": "unnamed"} | kept
 
 
 def _touches(error: ErrorDetails, wrong: set[KeyPath]) -> bool:
@@ -176,4 +176,13 @@ def _problem(error: ErrorDetails, document: Document) -> Problem:
     if error["type"] == "missing" and path[0] in SELECTED_BY:
         # What asks for the missing key is the algorithm or the scheduler.
         place = document.place_of((path[0], SELECTED_BY[str(path[0])]))
-    return Problem(place, path, message_of(error))
+    return Problem(place, path, message_of(error) + _other_place(error, document, place))
+
+
+def _other_place(error: ErrorDetails, document: Document, place: Place) -> str:
+    """Where the other key is that the message of a rule ends with."""
+    other = error.get("ctx", {}).get("other") if error["type"] == "rule" else None
+    if not other or document.place_of(other).text == place.text:
+        return ""
+    there = document.place_of(other)
+    return f" (line {there.line}, column {there.column})"

@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from study.space.axes import AXES, in_words
+from study.contract.axes import AXES
+from study.space.axes import FORMS, in_words
 from study.space.sections import (
     AshaScheduler,
     Checkpoint,
@@ -33,6 +34,7 @@ _FORMS = {
 _KEYS: dict[str, Collection[str]] = {
     "": Study.model_fields,
     "space": AXES,
+    "configurations": AXES,
     "resources": Resources.model_fields,
     "compare": Compare.model_fields,
     "compare.baseline": AXES,
@@ -98,7 +100,7 @@ def message_of(error: ErrorDetails) -> str:
         return _wrong_length(error, path)
     if kind not in _TEXTS:
         return error["msg"]
-    limits = {key: int(each) if isinstance(each, float) else each for key, each in context.items()}
+    limits = {key: f"{each:g}" if isinstance(each, float) else each for key, each in context.items()}
     text = _TEXTS[kind].format(given=shown(given), **limits)
     return text + _hint(kind, given)
 
@@ -157,7 +159,7 @@ def _wrong_form(given: Mapping[Any, Any], context: Mapping[str, Any]) -> str:
     if len(given) > 1:
         return f"should be one form, not {len(given)} ({', '.join(map(str, given))}); {possible}"
     kind = str(context["wrong"][0])
-    if kind in ("grid", "choice", "randint", "uniform", "loguniform"):
+    if kind in {form.kind for form in FORMS}:
         return f"{kind} is not for this axis; {possible}"
     return f"unknown form {kind}{did_you_mean(kind, context['kinds'])}; {possible}"
 
@@ -182,6 +184,8 @@ def _hint(kind: str, given: Any) -> str:
         except ValueError:
             return ""
         return ": write it without quotes"
+    if kind in ("int_type", "float_type", "bool_type") and isinstance(given, dict):
+        return ": give one value"
     if kind == "string_type" and isinstance(given, bool | int | float):
         return ": put it in quotes"
     return ""

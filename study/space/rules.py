@@ -1,16 +1,21 @@
 """The rules that tie the parts of a study together: search and axes, selection and validation, comparison and axes."""
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from study.space.axes import Grid, Interval, can_take, in_words, is_sampled, values_of
+from study.contract.axes import Configuration
+from study.space.axes import Form, Grid, can_take, in_words, is_sampled, values_of
+from study.space.configurations import configurations, different_draws
 
 if TYPE_CHECKING:
     from study.space.study import Study
 
 Path = tuple[str | int, ...]
+
+
+# What decides which configurations there are.
+_WHAT_IS_TRAINED: tuple[Path, ...] = (("space",), ("configurations",), ("search",))
 
 
 @dataclass(frozen=True)
@@ -21,21 +26,64 @@ class Broken:
         path: the key to change.
         message: what is wrong.
         needs: the keys that the rule looked at; where one of them is wrong in itself, the rule says nothing.
+        other: another key that the message ends with, so that its place can be added.
     """
 
     path: Path
     message: str
     needs: tuple[Path, ...]
+    other: Path = ()
 
 
 def broken_rules(study: "Study") -> Iterator[Broken]:
     """All rules that the study does not keep; each part is valid in itself."""
-    yield from _search_fits_axes(study)
-    yield from _enough_to_draw(study)
     yield from _selection_has_validation(study)
-    yield from _scheduler_fits_epochs(study)
     yield from _axes_differ(study)
-    yield from _conditions_occur(study)
+    wrong = [*_something_to_train(study), *(_list_stands_alone(study) if study.configurations else ())]
+    yield from wrong
+    if not wrong:
+        yield from _entries_differ(study) if study.configurations else _search_fits_axes(study)
+        yield from _enough_to_draw(study)
+        yield from _scheduler_fits_epochs(study)
+        yield from _conditions_occur(study)
+
+
+def _something_to_train(study: "Study") -> Iterator[Broken]:
+    if not study.configurations and "space" not in study.model_fields_set:
+        yield Broken(("space",), "is required (or configurations, a list)", (("space",), ("configurations",)))
+
+
+def _list_stands_alone(study: "Study") -> Iterator[Broken]:
+    """Listed configurations leave nothing to combine or to draw."""
+    for axis, form in study.space.axes.items():
+        if isinstance(form, Form):
+            yield Broken(
+                ("space", axis),
+                f"should be one value beside configurations, not a {form.kind}: write the others into the list",
+                (("space", axis), ("configurations",)),
+            )
+    if study.search.algorithm != "grid":
+        yield Broken(
+            ("search", "algorithm"),
+            f"{study.search.algorithm} draws from space, and configurations is a list: leave out one of them",
+            (("search",), ("configurations",)),
+        )
+
+
+def _entries_differ(study: "Study") -> Iterator[Broken]:
+    first: dict[Configuration, int] = {}
+    all_of_them = configurations(study)
+    for number, each in enumerate(all_of_them):
+        earlier = first.setdefault(each.canonical(), number)
+        if earlier == number:
+            continue
+        why = "" if each == all_of_them[earlier] else "without blocks, block and batch_norm change nothing, so this "
+        yield Broken(
+            ("configurations", number),
+            f"{why}is the same configuration as configurations[{earlier}]",
+            (("configurations",), ("space",)),
+            other=("configurations", earlier),
+        )
 
 
 def _search_fits_axes(study: "Study") -> Iterator[Broken]:
@@ -64,14 +112,13 @@ def _search_fits_axes(study: "Study") -> Iterator[Broken]:
 
 
 def _enough_to_draw(study: "Study") -> Iterator[Broken]:
-    """A configuration drawn twice gives the same runs again, so draws differ; are there that many?"""
+    """Draws differ, as a configuration drawn twice would give the same runs again; there must be that many."""
     if study.search.algorithm == "grid":
         return
-    drawn = [form for form in study.space.axes.values() if is_sampled(form)]
-    if not drawn or any(isinstance(form, Interval) for form in drawn):
+    if not any(is_sampled(form) for form in study.space.axes.values()):
         return
-    possible = math.prod(len(form.values) for form in drawn)
-    if study.search.samples > possible:
+    possible = different_draws(study, study.search.samples)
+    if possible is not None and study.search.samples > possible:
         yield Broken(
             ("search", "samples"),
             f"{study.search.samples} is more than the {possible} different draws that there are",
@@ -95,15 +142,15 @@ def _selection_has_validation(study: "Study") -> Iterator[Broken]:
 
 
 def _scheduler_fits_epochs(study: "Study") -> Iterator[Broken]:
-    epochs = values_of(study.space.epochs) or ()
+    epochs = values_of(study.axes["epochs"]) or ()
     longest = epochs[-1] if isinstance(epochs, range) else max(epochs)
     for key in ("grace_period", "perturbation_interval"):
         value = getattr(study.scheduler, key, 0)
         if value > longest:
             yield Broken(
                 ("scheduler", key),
-                f"{value} epochs are more than the {longest} that a trial has (space.epochs)",
-                (("scheduler",), ("space", "epochs")),
+                f"{value} epochs are more than the {longest} that a trial has ({_key(study, 'epochs')})",
+                (("scheduler",), ("space", "epochs"), ("configurations",)),
             )
 
 
@@ -132,13 +179,22 @@ def _conditions_occur(study: "Study") -> Iterator[Broken]:
 
 
 def _condition_occurs(study: "Study", path: Path, condition: Mapping[str, Any]) -> Iterator[Broken]:
-    for axis, value in condition.items():
-        form = study.space.axes[axis]
-        if can_take(form, value):
-            continue
-        possible = in_words([form]) if not is_sampled(form) and not isinstance(form, Grid) else str(form)
+    never = {axis: value for axis, value in condition.items() if not can_take(study.axes[axis], value)}
+    for axis, value in never.items():
+        form = study.axes[axis]
         yield Broken(
             (*path, axis),
-            f"{in_words([value])} is not a value that space.{axis} has; possible: {possible}",
-            (path[:2], ("space", axis)),
+            f"{in_words([value])} is not a value that {_key(study, axis)} has; "
+            f"possible: {form if isinstance(form, Form) else in_words([form])}",
+            (path[:2], ("space", axis), ("configurations",)),
         )
+    if never or study.search.algorithm != "grid":
+        return
+    if not any(condition.items() <= each.as_dict().items() for each in configurations(study)):
+        why = "" if study.configurations else ": without blocks, block and batch_norm change nothing; give the first"
+        yield Broken(path, f"no configuration has these values together{why}", (path[:2], *_WHAT_IS_TRAINED))
+
+
+def _key(study: "Study", axis: str) -> str:
+    """Where the file gives the axis its values."""
+    return f"{axis} in configurations" if any(axis in entry for entry in study.configurations) else f"space.{axis}"

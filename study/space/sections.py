@@ -1,33 +1,26 @@
 """The sections of a space file: its space, search, scheduler, resources, comparison and checkpoints."""
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag, create_model
 from pydantic_core import PydanticCustomError
-from typing_extensions import TypedDict
 
-from study.space.axes import AXES, AxisName, Block, Epochs, LearningRate, Model, NumBlocks
-from study.space.axis_types import BlockAxis, BoolAxis, EpochsAxis, LearningRateAxis, NumBlocksAxis
+from study.contract.axes import AXES, Value
+from study.space.axes import Model
+from study.space.axis_types import AxisName, PartialConfiguration, axis_type, limits
 
-T = TypeVar("T")
 # What torch takes as a seed and what a column of 64-bit integers holds.
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Samples = Annotated[int, Field(ge=1, le=10_000)]
+Epochs = Annotated[int, limits(AXES["epochs"])]
+
+_fields: dict[str, Any] = {
+    axis.name: (axis_type(axis), Field(default=axis.default, description=axis.explanation)) for axis in AXES.values()
+}
 
 
-class Space(Model):
+class Space(create_model("Axes", __base__=Model, **_fields)):
     """The configurations: each axis is a value or several. The defaults are the notebook's network and training."""
-
-    block: BlockAxis = "residual"
-    """The block: residual, or conv for the same block without the skip connection."""
-    num_blocks: NumBlocksAxis = 10
-    """How many blocks the network has; 0 or more."""
-    batch_norm: BoolAxis = False
-    """Whether a block normalises after each convolution."""
-    lr: LearningRateAxis = 0.01
-    """Learning rate of plain SGD; above 0."""
-    epochs: EpochsAxis = 25
-    """Passes over the training set; 1 or more."""
 
     @property
     def axes(self) -> dict[str, Any]:
@@ -104,9 +97,9 @@ class PbtScheduler(Model):
     """Epochs between two exchanges."""
 
 
-def _whole_above_one(gpus: float) -> float:
-    if gpus > 1 and not gpus.is_integer():
-        raise PydanticCustomError("gpus", "should be whole when above 1: Ray hands out parts of one GPU only")
+def _one_at_most(gpus: float) -> float:
+    if gpus > 1:
+        raise PydanticCustomError("gpus", "should be 1 or less: a pack trains on one GPU, other packs use the others")
     return gpus
 
 
@@ -114,38 +107,30 @@ def _auto_or_number(given: Any) -> str:
     return "<auto>" if isinstance(given, str) else "<number>"
 
 
+_Auto = Annotated[Literal["auto"], Tag("<auto>")]
+
+
 class Resources(Model):
-    """What a trial (a configuration with all its seeds) is given."""
+    """What a pack is given: the runs that one process trains side by side on one device."""
 
     cpus: Annotated[float, Field(gt=0)] = 1.0
-    """CPU cores of a trial."""
+    """CPU cores of a pack."""
     gpus: Annotated[
-        Annotated[Literal["auto"], Tag("<auto>")]
-        | Annotated[float, Field(ge=0), AfterValidator(_whole_above_one), Tag("<number>")],
+        _Auto
+        | Annotated[
+            float,
+            Field(ge=0, json_schema_extra={"maximum": 1}),
+            AfterValidator(_one_at_most),
+            Tag("<number>"),
+        ],
         Discriminator(_auto_or_number),
     ] = "auto"
-    """GPUs of a trial, or a part of one such as 0.5; auto: one where the cluster has any, else none."""
+    """GPUs of a pack: 0, 1, or a part of one such as 0.5; auto: one where the cluster has any, else none."""
+    pack: Annotated[_Auto | Annotated[int, Field(ge=1), Tag("<number>")], Discriminator(_auto_or_number)] = "auto"
+    """How many runs a pack has; auto: from the devices, their memory and the runs that there are."""
 
 
-class PartialConfiguration(TypedDict, total=False):
-    """A value for one or more of the axes."""
-
-    __pydantic_config__ = ConfigDict(  # pyright: ignore[reportGeneralTypeIssues]  (how pydantic configures a TypedDict)
-        extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-    block: Block
-    """residual or conv."""
-    num_blocks: NumBlocks
-    """How many blocks."""
-    batch_norm: bool
-    """With or without batch norm."""
-    lr: LearningRate
-    """Learning rate."""
-    epochs: Epochs
-    """Passes over the training set."""
-
-
-def _not_empty(partial: PartialConfiguration) -> PartialConfiguration:
+def _not_empty(partial: dict[str, Value]) -> dict[str, Value]:
     if not partial:
         raise PydanticCustomError("empty", "should give a value of at least one axis")
     return partial

@@ -1,10 +1,12 @@
 """A study, as a space file describes it."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -13,7 +15,9 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from study.space.axes import Model, distinct
+from study.contract.axes import Value
+from study.space.axes import Grid, Model, distinct, values_of
+from study.space.axis_types import PartialConfiguration
 from study.space.rules import broken_rules
 from study.space.sections import (
     AshaScheduler,
@@ -51,7 +55,11 @@ SeedList = Annotated[
 
 
 class Study(Model):
-    """A question and what to train to answer it; every key but name and space has a default."""
+    """A question and what to train to answer it; name and one of space and configurations are required."""
+
+    model_config = ConfigDict(
+        defer_build=False, json_schema_extra={"anyOf": [{"required": ["space"]}, {"required": ["configurations"]}]}
+    )
 
     # The name becomes a folder: no separators, no leading dot or dash.
     name: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")]
@@ -60,8 +68,10 @@ class Study(Model):
     """What the study asks, in words, for the report."""
     data: Annotated[str, Field(min_length=1)] = "auto"
     """The images: auto, cifar10, digits, or a folder with train/ and test/, relative to where the command runs."""
-    space: Space
-    """The configurations to train: each axis a value or several."""
+    space: Space = Field(default_factory=Space)
+    """The configurations to train: each axis a value or several, in every combination."""
+    configurations: Annotated[tuple[PartialConfiguration, ...], Field(strict=False, min_length=1)] = ()
+    """The configurations one by one, instead of all combinations; what an entry leaves out is as in space."""
     seeds: Annotated[
         Annotated[SeedCount, Tag("<count>")] | Annotated[SeedList, Tag("<list>")],
         Discriminator(_count_tag),
@@ -79,7 +89,7 @@ class Study(Model):
     )
     """Whether poor trials end early."""
     resources: Resources = Resources()
-    """What each trial is given."""
+    """What each pack of runs is given."""
     compare: Compare = Compare()
     """What the analysis puts side by side, and the questions it must answer."""
     precision: Literal["float32", "tf32", "bf16"] = "float32"
@@ -93,7 +103,7 @@ class Study(Model):
     def _keeps_rules(self) -> Self:
         errors = [
             InitErrorDetails(
-                type=PydanticCustomError("rule", "{message}", {"message": broken.message, "needs": broken.needs}),
+                type=PydanticCustomError("rule", "{message}", vars(broken)),
                 loc=broken.path,
                 input=None,
             )
@@ -108,6 +118,28 @@ class Study(Model):
         """The seeds: 0 to n - 1 for a count n."""
         return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
 
+    @property
+    def axes(self) -> dict[str, Any]:
+        """Each axis, by its name: a value or a Form; of listed configurations, a Grid of the values that occur."""
+        if not self.configurations:
+            return self.space.axes
+        axes: dict[str, Any] = {}
+        for axis, common in self.space.axes.items():
+            values = tuple(dict.fromkeys(entry.get(axis, common) for entry in self.configurations))
+            axes[axis] = values[0] if len(values) == 1 else Grid[Any].model_construct(grid=values)
+        return axes
+
+    def axis_values(self, name: str) -> Sequence[Value] | None:
+        """The values that the axis has in the whole study, in the file's order; None for an interval.
+
+        Raises:
+            KeyError: there is no such axis.
+        """
+        return values_of(self.axes[name])
+
     def to_yaml(self) -> str:
         """The study as a space file with every default written out; ``load_study`` reads an equal study from it."""
-        return write_yaml(self.model_dump())
+        values = self.model_dump()
+        if not self.configurations:
+            del values["configurations"]
+        return write_yaml(values)

@@ -192,6 +192,7 @@ def dotted(path: Path) -> str:
 def write_yaml(values: dict[str, Any]) -> str:
     """A mapping as YAML 1.2: its sections as blocks, what is inside them on one line each."""
     yaml = YAML()
+    yaml.indent(sequence=4, offset=2)
     yaml.Representer = _Representer
     yaml.width = 4096
     stream = io.StringIO()
@@ -215,7 +216,8 @@ def _laid_out(value: Any, depth: int) -> Any:
         out = CommentedSeq(_laid_out(each, depth + 1) for each in value)
     else:
         return value
-    if depth > 1 or isinstance(out, CommentedSeq):
+    # A list of mappings, such as the configurations one by one, has a line for each of them.
+    if depth > 1 or (isinstance(out, CommentedSeq) and not all(isinstance(each, CommentedMap) for each in out)):
         out.fa.set_flow_style()
     return out
 

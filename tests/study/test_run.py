@@ -170,7 +170,7 @@ BAD_INPUT = {
     "results is a file": (["--results", "space.yaml"], "is a file"),
     "results hold other files": (["--results", "."], "holds no study"),
     "too many CPUs": (["--set", "resources.cpus=1000"], "1000 CPUs"),
-    "no GPUs": (["--set", "resources.gpus=64"], "64 GPUs"),
+    "several GPUs": (["--set", "resources.gpus=64"], "should be 1 or less"),
     "too large a validation set": (["--set", "validation=1437"], "validation"),
     "no cluster": (["--address", "127.0.0.1:1"], "127.0.0.1:1"),
     "not yet": (["--set", "validation=100", "--set", "scheduler={name: asha}"], "not yet"),

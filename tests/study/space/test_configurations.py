@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.contract.axes import Configuration
+from study.contract.axes import AXES, Configuration
 from study.space import Study, configurations
 
 
@@ -48,7 +48,7 @@ def test_random_draws_lie_in_their_ranges_and_have_plain_types() -> None:
     assert {each.epochs for each in drawn} == {1, 7}
     assert all(0.001 <= each.lr <= 1 for each in drawn)
     kinds = {tuple(type(value) for value in vars(each).values()) for each in drawn}
-    assert kinds == {(str, int, bool, float, int)}
+    assert kinds == {tuple(axis.kind for axis in AXES.values())}
 
 
 def test_loguniform_spreads_evenly_over_powers_of_ten_and_uniform_over_numbers() -> None:
@@ -69,7 +69,7 @@ def test_a_search_is_fixed_by_its_seed() -> None:
 
 
 def test_draws_differ_until_there_are_no_more() -> None:
-    space = {"block": {"choice": ["conv", "residual"]}, "num_blocks": {"randint": [0, 10]}}
+    space = {"block": {"choice": ["conv", "residual"]}, "num_blocks": {"randint": [1, 11]}}
     assert len(set(configurations(study_of(space, search=random_search(20))))) == 20
 
 
@@ -88,6 +88,56 @@ def test_grids_of_a_random_search_repeat_each_draw() -> None:
         group = drawn[start : start + 4]
         assert len({each.lr for each in group}) == 1
         assert [(each.num_blocks, each.batch_norm) for each in group] == [(1, False), (1, True), (2, False), (2, True)]
+
+
+def test_listed_configurations_keep_their_order_and_take_the_rest_from_the_space() -> None:
+    study = study_of({"lr": 1, "epochs": 2}, configurations=[{"num_blocks": 3}, {}, {"lr": 0.5, "block": "conv"}])
+    assert configurations(study) == (
+        Configuration(num_blocks=3, lr=1.0, epochs=2),
+        Configuration(lr=1.0, epochs=2),
+        Configuration(block="conv", lr=0.5, epochs=2),
+    )
+    assert {type(each.lr) for each in configurations(study)} == {float}
+
+
+def test_a_list_needs_no_space() -> None:
+    study = Study.model_validate({"name": "a", "configurations": [{}, {"momentum": 0.9}]})
+    assert configurations(study) == (Configuration(), Configuration(momentum=0.9))
+
+
+def test_without_blocks_what_is_in_a_block_changes_nothing() -> None:
+    assert Configuration("conv", 0, True, lr=0.1).canonical() == Configuration("residual", 0, False, lr=0.1)
+    assert Configuration("conv", 1, True).canonical() == Configuration("conv", 1, True)
+
+
+def test_a_grid_has_equal_networks_once_under_their_first_name() -> None:
+    space = {"block": {"grid": ["conv", "residual"]}, "num_blocks": {"grid": [1, 0]}, "batch_norm": {"grid": [True]}}
+    assert configurations(study_of(space)) == (
+        Configuration("conv", 1, True),
+        Configuration("conv", 0, True),
+        Configuration("residual", 1, True),
+    )
+
+
+def test_random_draws_have_equal_networks_once() -> None:
+    space = {
+        "block": {"choice": ["conv", "residual"]},
+        "num_blocks": {"randint": [0, 3]},
+        "batch_norm": {"choice": [False, True]},
+    }
+    drawn = configurations(study_of(space, search=random_search(9)))
+    assert len({each.canonical() for each in drawn}) == len(drawn) == 9
+    with pytest.raises(ValueError, match="10 is more than the 9 different draws that there are"):
+        study_of(space, search=random_search(10))
+
+
+def test_a_draw_counts_where_any_point_of_its_grids_is_new() -> None:
+    space = {"block": {"choice": ["conv", "residual"]}, "num_blocks": {"grid": [0, 1]}}
+    first, *others = configurations(study_of(space, search=random_search(2)))
+    assert first.num_blocks == 0
+    assert [each.num_blocks for each in others] == [1, 1]
+    with pytest.raises(ValueError, match="2 is more than the 1 different draws"):
+        study_of(space | {"num_blocks": 0}, search=random_search(2))
 
 
 def test_optuna_draws_while_running() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from study.contract.axes import AXES
 from study.space import SpaceError, load_study
 
 
@@ -60,10 +61,9 @@ precision: fp16
         "13:27: search.samples: is not a setting of grid, only of random and optuna",
         "14:19: scheduler.name: 'ashe' is not one of none, asha, median, pbt (did you mean asha?)",
         "15:19: resources.cpus: should be above 0, not 0",
-        "15:28: resources.gpus: should be whole when above 1: Ray hands out parts of one GPU only",
-        "17:11: compare.across: 'num_block' is not one of block, num_blocks, batch_norm, lr, epochs "
-        "(did you mean num_blocks?)",
-        "19:30: compare.baseline.depth: unknown key; possible: block, num_blocks, batch_norm, lr, epochs",
+        "15:28: resources.gpus: should be 1 or less: a pack trains on one GPU, other packs use the others",
+        f"17:11: compare.across: 'num_block' is not one of {', '.join(AXES)} (did you mean num_blocks?)",
+        f"19:30: compare.baseline.depth: unknown key; possible: {', '.join(AXES)}",
         "20:15: compare.thresholds: should rise, each value once",
         "21:42: compare.questions[0].b: should give a value of at least one axis",
         "22:12: precision: 'fp16' is not one of float32, tf32, bf16 (did you mean bf16?)",
@@ -112,6 +112,15 @@ scheduler: {name: asha, grace_period: 50}
         ("space: {lr: {choice: [-0.1]}}", "2:23: space.lr.choice[0]: should be above 0, not -0.1"),
         ("space: {lr: {uniform: [-1, 1]}}", "2:24: space.lr.uniform[0]: should be above 0, not -1"),
         ("space: {lr: {loguniform: [0, 1]}}", "2:27: space.lr.loguniform[0]: should be above 0, not 0"),
+        ("space: {momentum: 1}", "2:19: space.momentum: should be below 1, not 1"),
+        ("space: {momentum: {uniform: [-0.1, 0.9]}}", "2:30: space.momentum.uniform[0]: should be 0 or more, not -0.1"),
+        ("space: {weight_decay: {loguniform: [0, 1]}}", "2:36: space.weight_decay.loguniform: should begin above 0, "
+         "not at 0.0, which has no logarithm; uniform and choice can include it"),
+        ("space: {batch_size: {grid: [0]}}", "2:29: space.batch_size.grid[0]: should be 1 or more, not 0"),
+        ("space: {batch_size: {uniform: [1, 2]}}", "2:21: space.batch_size: uniform is not for this axis; possible: "
+         "a value, {grid: [...]}, {choice: [...]}, {randint: [low, high]}"),
+        ("space: {lr_schedule: cosin}", "2:22: space.lr_schedule: 'cosin' is not one of constant, cosine, one_cycle "
+         "(did you mean cosine?)"),
         ("space: {lr: {uniform: [1]}}", "2:23: space.lr.uniform: should be two numbers: {uniform: [low, high]}"),
         ("space: {lr: {uniform: []}}", "2:23: space.lr.uniform: should be two numbers: {uniform: [low, high]}"),
         ("space: {epochs: {randint: [3, 3]}}", "2:27: space.epochs.randint: should be [low, high] with low below "
@@ -125,7 +134,7 @@ scheduler: {name: asha, grace_period: 50}
          "{grid: [...]}"),
         ("space: []", "2:8: space: should hold keys and values, not a list"),
         ("space:", "2:1: space: should hold keys and values, not nothing"),
-        ("seeds: 3", "1:1: space: is required"),
+        ("seeds: 3", "1:1: space: is required (or configurations, a list)"),
     ],
 )  # fmt: skip
 def test_wrong_space(tmp_path: Path, lines: str, expected: str) -> None:
@@ -158,6 +167,11 @@ def test_wrong_space(tmp_path: Path, lines: str, expected: str) -> None:
         ("resources: {cpus: 1, gpu: 1}", "3:22: resources.gpu: unknown key (did you mean gpus?)"),
         ("resources: {gpus: aut}", "3:19: resources.gpus: 'aut' is not one of auto (did you mean auto?)"),
         ("resources: {gpus: -1}", "3:19: resources.gpus: should be 0 or more, not -1"),
+        ("resources: {gpus: 2}", "3:19: resources.gpus: should be 1 or less: a pack trains on one GPU, other packs "
+         "use the others"),
+        ("resources: {pack: 0}", "3:19: resources.pack: should be 1 or more, not 0"),
+        ("resources: {pack: 1.5}", "3:19: resources.pack: should be a whole number, not 1.5"),
+        ("resources: {pack: all}", "3:19: resources.pack: 'all' is not one of auto"),
         ("checkpoint: {every: 0}", "3:21: checkpoint.every: should be 1 or more, not 0"),
         ("checkpoint: {keep: 0}", "3:20: checkpoint.keep: should be 1 or more, not 0"),
         ("on_divergence: halt", "3:16: on_divergence: 'halt' is not one of continue, stop"),
@@ -175,6 +189,55 @@ def test_wrong_space(tmp_path: Path, lines: str, expected: str) -> None:
 )  # fmt: skip
 def test_wrong_settings(tmp_path: Path, lines: str, expected: str) -> None:
     assert problems_of(tmp_path, f"name: a\nspace: {{}}\n{lines}\n") == [expected]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("configurations: []", ["2:17: configurations: should not be empty"]),
+        ("configurations:", ["2:1: configurations: should be a list, not nothing"]),
+        ("configurations: {lr: 1}", ["2:17: configurations: should be a list, not a mapping"]),
+        ("configurations: [{lr: 1}, 3]", ["2:27: configurations[1]: should hold keys and values, not 3"]),
+        ("configurations: [{momentun: 0.9}]", ["2:19: configurations[0].momentun: unknown key (did you mean "
+         "momentum?)"]),
+        ("configurations: [{lr: {grid: [1, 2]}}]", ["2:23: configurations[0].lr: should be a number, not a mapping: "
+         "give one value"]),
+        ("configurations: [{lr: 1}, {}, {lr: 1.0}]", ["2:31: configurations[2]: is the same configuration as "
+         "configurations[0] (line 2, column 18)"]),
+        ("configurations: [{lr: 0.01}, {}]", ["2:30: configurations[1]: is the same configuration as "
+         "configurations[0] (line 2, column 18)"]),
+        ("space: {num_blocks: 0}\nconfigurations: [{}, {block: conv}]", ["3:22: configurations[1]: without blocks, "
+         "block and batch_norm change nothing, so this is the same configuration as configurations[0] (line 3, column "
+         "18)"]),
+        ("space: {lr: {grid: [1, 2]}, epochs: {randint: [1, 9]}}\nconfigurations: [{}]", [
+         "2:13: space.lr: should be one value beside configurations, not a grid: write the others into the list",
+         "2:37: space.epochs: should be one value beside configurations, not a randint: write the others into the "
+         "list"]),
+        ("configurations: [{}]\nsearch: {algorithm: random, samples: 1}", ["3:21: search.algorithm: random draws "
+         "from space, and configurations is a list: leave out one of them"]),
+        ("configurations: [{}, {lr: 1}]\ncompare: {baseline: {lr: 2, epochs: 3}}", [
+         "3:26: compare.baseline.lr: 2.0 is not a value that lr in configurations has; possible: 0.01, 1.0",
+         "3:37: compare.baseline.epochs: 3 is not a value that space.epochs has; possible: 25"]),
+        ("configurations: [{}, {lr: 1, epochs: 3}]\ncompare: {baseline: {lr: 1, epochs: 25}}", ["3:21: "
+         "compare.baseline: no configuration has these values together"]),
+        ("space: {num_blocks: {grid: [0, 1]}, block: {grid: [conv, residual]}}\ncompare: {baseline: {block: residual, "
+         "num_blocks: 0}}", ["3:21: compare.baseline: no configuration has these values together: without blocks, "
+         "block and batch_norm change nothing; give the first"]),
+        ("configurations: [{epochs: 2}, {epochs: 3}]\nvalidation: 9\nscheduler: {name: asha, grace_period: 4}", [
+         "4:39: scheduler.grace_period: 4 epochs are more than the 3 that a trial has (epochs in configurations)"]),
+        ("seeds: 0\nconfigurations: [{lr: 1}, {lr: 1}]", ["2:8: seeds: should be 1 or more, not 0",
+         "3:27: configurations[1]: is the same configuration as configurations[0] (line 3, column 18)"]),
+        ("seeds: 0", ["1:1: space: is required (or configurations, a list)", "2:8: seeds: should be 1 or more, not 0"]),
+    ],
+)  # fmt: skip
+def test_wrong_lists_of_configurations(tmp_path: Path, lines: str, expected: list[str]) -> None:
+    assert problems_of(tmp_path, f"name: a\n{lines}\n") == expected
+
+
+@pytest.mark.parametrize("key", ["confirm: {top: 3}", "budget: {hours: 8}", "track: [mlflow]"])
+def test_keys_of_later_versions_are_unknown(tmp_path: Path, key: str) -> None:
+    (problem,) = problems_of(tmp_path, f"name: a\nspace: {{}}\n{key}\n")
+    assert problem.startswith(f"3:1: {key.partition(':')[0]}: unknown key")
 
 
 @pytest.mark.parametrize("name", ["my study", "../a", "-a", ".", "é", "''", "'a\\n'"])
@@ -224,7 +287,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_byte_order_mark_and_windows_line_endings_are_fine(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_bytes(b"\xef\xbb\xbfname: a\r\nspace:\r\n  lr: 1e-3\r\n")
-    assert load_study(file).space.lr == 0.001
+    assert load_study(file).axis_values("lr") == (0.001,)
     assert problems_of(tmp_path, b"\xef\xbb\xbfname: a\r\nspace:\r\n  lr: 0\r\n") == [
         "3:7: space.lr: should be above 0, not 0"
     ]

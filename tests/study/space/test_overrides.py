@@ -39,8 +39,8 @@ def test_values_are_yaml(tmp_path: Path) -> None:
         "checkpoint.every=3",
     )
     assert study.seed_list == (4, 5)
-    assert study.space.lr == 0.001
-    assert study.space.axes["num_blocks"].values == (0, 2)
+    assert study.axis_values("lr") == (0.001,)
+    assert study.axis_values("num_blocks") == (0, 2)
     assert study.compare.baseline is None
     assert study.question == "Is a = b: so?"
     assert study.data == "/tmp/some folder"
@@ -52,17 +52,17 @@ def test_the_last_one_wins(tmp_path: Path) -> None:
 
 
 def test_spaces_around_the_key_do_not_matter(tmp_path: Path) -> None:
-    assert load(tmp_path, " space . lr = 0.5").space.lr == 0.5
+    assert load(tmp_path, " space . lr = 0.5").axis_values("lr") == (0.5,)
 
 
 def test_only_the_final_value_is_checked(tmp_path: Path) -> None:
     text = "name: a\nspace: {lr: much}\nseeds: 0\n"
     study = load(tmp_path, "space.lr=0.5", "seeds=0", "seeds=2", text=text)
-    assert (study.space.lr, study.seeds) == (0.5, 2)
+    assert (study.axis_values("lr"), study.seeds) == ((0.5,), 2)
 
 
 def test_a_value_below_a_value_replaces_it(tmp_path: Path) -> None:
-    assert load(tmp_path, "space.lr.grid=[0.1, 0.2]").space.axes["lr"].values == (0.1, 0.2)
+    assert load(tmp_path, "space.lr.grid=[0.1, 0.2]").axis_values("lr") == (0.1, 0.2)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from study.space import AXES, Study
+from study.contract.axes import AXES, Value, number
+from study.space import Study
 from study.space.schema import schema_text
 
 FILE = Path(__file__).parents[3] / "search_spaces" / "schema.json"
@@ -69,6 +70,12 @@ def test_it_is_a_schema_and_every_key_is_described() -> None:
         ({"compare": {"baseline": {}}}, ["compare", "baseline"]),
         ({"compare": {"across": "depth"}}, ["compare", "across"]),
         ({"name": "a b"}, ["name"]),
+        ({"space": {"momentum": 1}}, ["space", "momentum"]),
+        ({"configurations": []}, ["configurations"]),
+        ({"configurations": [{}, {"depth": 1}]}, ["configurations", 1]),
+        ({"configurations": [{"lr": {"grid": [1]}}]}, ["configurations", 0, "lr"]),
+        ({"resources": {"gpus": 2}}, ["resources", "gpus"]),
+        ({"resources": {"pack": 0}}, ["resources", "pack"]),
     ],
 )
 def test_it_marks_what_is_wrong_in_a_key(wrong: dict[str, Any], at: list[str]) -> None:
@@ -82,8 +89,34 @@ def test_it_marks_what_is_wrong_in_a_key(wrong: dict[str, Any], at: list[str]) -
         {},
         {"space": {"lr": 1, "num_blocks": {"randint": [0, 3]}, "epochs": {"choice": [1, 2]}}},
         {"space": {"lr": {"loguniform": [0.001, 1]}, "block": {"grid": ["conv"]}}},
+        {"configurations": [{}, {"lr": 0.1, "lr_schedule": "cosine"}], "resources": {"pack": 3}},
         {"seeds": [4, 5], "resources": {"gpus": 0.5}, "compare": {"across": None, "baseline": None}},
     ],
 )
 def test_it_accepts_what_the_models_accept(right: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator(SCHEMA).validate({"name": "a", "space": {}, **right})
+
+
+def test_a_space_or_a_list_of_configurations_is_required() -> None:
+    validator = jsonschema.Draft202012Validator(SCHEMA)
+    assert validator.is_valid({"name": "a", "configurations": [{}]})
+    assert not validator.is_valid({"name": "a"})
+
+
+def test_it_holds_nothing_of_python() -> None:
+    assert [*SCHEMA["$defs"]] == ["PartialConfiguration"]
+    assert not any(noise in schema_text() for noise in ("Annotated", "Literal", "<value>", "discriminator"))
+
+
+def test_the_readme_lists_every_key_with_its_default() -> None:
+    readme = (FILE.parents[1] / "README.md").read_text(encoding="utf-8")
+    rows = {row.split("`")[1]: row for row in readme.splitlines() if row.startswith("| `")}
+    for axis in AXES.values():
+        default = str(axis.default).lower() if axis.kind is bool else number_or_text(axis.default)
+        assert rows[f"space.{axis.name}"].split("`")[3] == default
+    known = {key.partition(".")[0] for key in rows}
+    assert set(Study.model_fields) - {"name", "question", "data", "scheduler"} <= known
+
+
+def number_or_text(value: Value) -> str:
+    return value if isinstance(value, str) else number(value)

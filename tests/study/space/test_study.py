@@ -1,12 +1,14 @@
 """The study that a file describes: defaults, what is accepted, rules, and back to YAML."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from study.contract.axes import Configuration
-from study.space import AXES, SpaceError, Study, configurations, load_study
+from study.contract.axes import AXES, Configuration
+from study.space import SpaceError, Study, configurations, load_study
 from study.space.axes import Grid
 from study.space.sections import Space
 
@@ -25,7 +27,7 @@ seeds: [7, 3]
 validation: 100
 search: {algorithm: optuna, samples: 9, sampler: random, seed: 4}
 scheduler: {name: median, grace_period: 2}
-resources: {cpus: 0.5, gpus: 2}
+resources: {cpus: 0.5, gpus: 1, pack: 4}
 compare:
   across: lr
   within: block
@@ -56,14 +58,15 @@ def test_a_small_file_is_enough_and_means_the_notebook(tmp_path: Path) -> None:
         "continue",
     )
     assert (study.search.algorithm, study.scheduler.name) == ("grid", "none")
-    assert (study.resources.cpus, study.resources.gpus) == (1, "auto")
+    assert (study.resources.cpus, study.resources.gpus, study.resources.pack) == (1, "auto", "auto")
     assert (study.checkpoint.every, study.checkpoint.keep) == (1, 2)
     assert study.compare.thresholds == (40, 50, 55, 60)
     assert (study.compare.across, study.compare.within, study.compare.baseline) == (None, None, None)
 
 
 def test_the_space_has_the_axes_of_a_configuration() -> None:
-    assert tuple(Configuration.__dataclass_fields__) == AXES == tuple(Space.model_fields)
+    assert [*Space.model_fields] == [*AXES]
+    assert Configuration(**Space().axes) == Configuration()
 
 
 def test_an_integer_is_fine_where_a_float_is_expected(tmp_path: Path) -> None:
@@ -73,7 +76,10 @@ def test_an_integer_is_fine_where_a_float_is_expected(tmp_path: Path) -> None:
     assert isinstance(study.resources.cpus, float)
 
 
-@pytest.mark.parametrize("text", ["name: small\nspace: {lr: {grid: [0.001, 1e-2, 1e-7]}}\n", MANY])
+LISTED = "name: a\nspace: {lr: 1}\nconfigurations: [{}, {lr: 1e-5}, {block: conv, momentum: 0.5}]\n"
+
+
+@pytest.mark.parametrize("text", ["name: small\nspace: {lr: {grid: [0.001, 1e-2, 1e-7]}}\n", MANY, LISTED])
 def test_yaml_reads_back_as_an_equal_study(tmp_path: Path, text: str) -> None:
     study = load(tmp_path, text)
     written = study.to_yaml()
@@ -96,6 +102,10 @@ space:
   batch_norm: false
   lr: 0.01
   epochs: 25
+  momentum: 0.0
+  weight_decay: 0.0
+  batch_size: 128
+  lr_schedule: constant
 seeds: 5
 validation: 10
 search:
@@ -107,6 +117,7 @@ scheduler:
 resources:
   cpus: 1.0
   gpus: auto
+  pack: auto
 compare:
   across: null
   within: null
@@ -123,6 +134,60 @@ checkpoint:
     )
 
 
+def test_a_study_written_before_the_newer_keys_means_the_same(tmp_path: Path) -> None:
+    newer = ("  momentum", "  weight_decay", "  batch_size", "  lr_schedule", "  pack")
+    text = "name: a\nspace: {num_blocks: {grid: [1, 3]}, batch_norm: {grid: [true, false]}}\nseeds: [3, 4]\n"
+    study = load(tmp_path, text)
+    lines = study.to_yaml().splitlines(keepends=True)
+    older = [line for line in lines if not line.startswith(newer)]
+    assert len(older) == len(lines) - len(newer)
+    assert load(tmp_path, "".join(older)) == study
+
+
+def test_which_values_an_axis_has_in_the_whole_study(tmp_path: Path) -> None:
+    drawn = load(tmp_path, MANY)
+    assert drawn.axis_values("block") == ("conv", "residual")
+    assert list(drawn.axis_values("num_blocks") or ()) == [0, 1, 2, 3]
+    assert drawn.axis_values("lr") is None
+    assert drawn.axis_values("epochs") == (7,)
+    listed = load(tmp_path, LISTED)
+    assert listed.axis_values("lr") == (1.0, 1e-5)
+    assert listed.axis_values("block") == ("residual", "conv")
+    assert listed.axis_values("num_blocks") == (10,)
+    with pytest.raises(KeyError):
+        listed.axis_values("depth")
+
+
+def test_a_new_row_of_the_table_is_a_new_axis_everywhere(tmp_path: Path) -> None:
+    code = """\
+import dataclasses, sys
+from pathlib import Path
+from study.contract.axes import AXES
+AXES["dropout"] = dataclasses.replace(AXES["momentum"], name="dropout", default=0.25, explanation="Dropout.")
+from study.space import SpaceError, load_study
+from study.space.schema import schema_text
+file = Path(sys.argv[1])
+file.write_text("name: a\\nspace: {dropout: {grid: [0, 0.5]}}\\ncompare: {across: dropout}")
+print(load_study(file).axis_values("dropout"), "Dropout." in schema_text())
+search = ["space.dropout={uniform: [0, 0.5]}", "search={algorithm: random, samples: 2}"]
+print(load_study(file, [*search, "compare.baseline={dropout: 0}"]).axes["dropout"])
+file.write_text("name: a\\nspace: {dropuot: 1}\\nconfigurations: [{dropout: 1}]")
+try:
+    load_study(file)
+except SpaceError as error:
+    print(error)
+"""
+    file = tmp_path / "a.yaml"
+    command = [sys.executable, "-c", code, str(file)]
+    ran = subprocess.run(command, check=True, cwd=Path(__file__).parents[3], capture_output=True, text=True)
+    assert ran.stdout.splitlines() == [
+        "(0.0, 0.5) True",
+        "numbers from 0.0 to 0.5",
+        f"{file}:2:9: space.dropuot: unknown key (did you mean dropout?)",
+        f"{file}:3:19: configurations[0].dropout: should be below 1, not 1",
+    ]
+
+
 def test_a_study_does_not_change() -> None:
     study = Study(name="a", space=Space())
     with pytest.raises(ValidationError, match="frozen"):
@@ -130,7 +195,8 @@ def test_a_study_does_not_change() -> None:
 
 
 def test_rules_hold_for_a_study_made_in_python_too() -> None:
-    assert Study(name="a", space=Space(lr=Grid(grid=(0.1, 0.2)))).space.axes["lr"].values == (0.1, 0.2)
+    space = Space.model_validate({"lr": Grid[float](grid=(0.1, 0.2))})
+    assert Study(name="a", space=space).axis_values("lr") == (0.1, 0.2)
     with pytest.raises(ValidationError, match="5 epochs are more than the 3"):
         Study.model_validate(
             {

@@ -20,7 +20,7 @@ CLUSTER = [{"CPU": 0.0}, {"CPU": 8.0, "GPU": 1.0}, {"CPU": 8.0, "GPU": 4.0}]
 
 @pytest.mark.parametrize(
     ("asked", "nodes", "gpus"),
-    [("auto", LAPTOP, 0), ("auto", CLUSTER, 1), (0, CLUSTER, 0), (0.5, CLUSTER, 0.5), (2, CLUSTER, 2)],
+    [("auto", LAPTOP, 0), ("auto", CLUSTER, 1), (0, CLUSTER, 0), (0.5, CLUSTER, 0.5), (1, CLUSTER, 1)],
 )
 def test_gpus_of_a_trial(asked, nodes, gpus):
     assert trial_resources(Resources(cpus=1, gpus=asked), nodes) == {"CPU": 1.0, "GPU": gpus}

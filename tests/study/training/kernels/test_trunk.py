@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from study.contract.axes import Configuration
-from study.space.axes import Block
+from study.contract.axes import Block, Configuration
 from study.training.images import Images
 from study.training.kernels import trunk as trunk_module
 from study.training.kernels.build import compiler, load
