@@ -70,7 +70,7 @@ def packed(
         return epochs_left[run.key] * cost(run.run.configuration)
 
     groups: dict[tuple[object, ...], list[PlannedRun]] = {}
-    for run in runs:
+    for run in sorted(runs, key=lambda run: run.key):
         groups.setdefault((run.stage, *run.run.configuration.shape), []).append(run)
     total = sum(map(price, runs))
     splits = []
@@ -86,11 +86,17 @@ def packed(
 def _cut(
     group: Sequence[PlannedRun], price: Callable[[PlannedRun], float], target: float, largest: int
 ) -> list[tuple[PlannedRun, ...]]:
-    """Neighbouring runs in as many even pieces as keep each within the target price and the largest size."""
-    total = sum(map(price, group))
-    by_price = math.ceil(total / target - 1e-9) if target else 1
-    pieces = min(len(group), max(by_price, math.ceil(len(group) / largest), 1))
-    return [tuple(group[len(group) * piece // pieces : len(group) * (piece + 1) // pieces]) for piece in range(pieces)]
+    """Neighbouring runs in pieces of about the same price, so many that each keeps within the target and the size."""
+    prices = [price(run) for run in group]
+    # Where the middle of each run lies on the way through the group, from 0 to 1.
+    middles = [(sum(prices[:n]) + each / 2) / sum(prices) for n, each in enumerate(prices)]
+    for pieces in range(max(1, math.ceil(sum(prices) / target - 1e-9)), len(group)):
+        parts: dict[int, list[PlannedRun]] = {}
+        for run, middle in zip(group, middles, strict=True):
+            parts.setdefault(int(middle * pieces), []).append(run)
+        if max(map(len, parts.values())) <= largest:
+            return [tuple(part) for part in parts.values()]
+    return [(run,) for run in group]
 
 
 def _makespan(prices: Iterable[float], slots: int) -> float:

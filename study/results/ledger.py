@@ -183,7 +183,7 @@ class Ledger:
         if not left:
             return
         state: Literal["stopped", "failed"] = "stopped" if error is None else "failed"
-        self._plan.end(pack.pack_id, left, state, error)
+        self._plan.end(pack.pack_id, left, state, error and error.strip().splitlines()[-1])
         for key in left:
             self.runs[key].state, self.runs[key].error, self.runs[key].ended = state, error, now()
         self.write_table()

@@ -1,5 +1,6 @@
 """Carries what Ray Tune hears from its trials to the ledger and to whoever wants to hear of progress."""
 
+import re
 import signal
 from collections.abc import Mapping, Sequence
 from types import FrameType
@@ -11,6 +12,8 @@ from ray.tune.experiment import Trial
 from study.contract.records import EpochLine
 from study.plan.packs import Pack
 from study.results.ledger import Ledger
+
+_LONGEST_ERROR = 4000
 
 
 class Listener(Protocol):
@@ -85,7 +88,7 @@ class LedgerCallback(tune.Callback):
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """The pack failed more often than it may."""
         error = trial.get_error()
-        self._end(trial, str(error).strip() if error else "unknown error")
+        self._end(trial, _last_failure(str(error)) if error else "unknown error")
 
     def _end(self, trial: Trial, error: str | None) -> None:
         pack = self._pack_of(trial)
@@ -94,3 +97,9 @@ class LedgerCallback(tune.Callback):
 
     def _pack_of(self, trial: Trial) -> Pack:
         return self._packs[trial.config["pack"]["pack_id"]]
+
+
+def _last_failure(text: str) -> str:
+    """The last of the failures that Ray lists, without a terminal's colours; all of them are in Ray's error.txt."""
+    plain = re.sub(r"\x1b\[[\d;]*m", "", text)
+    return plain[plain.rfind("Failure #") :].strip()[-_LONGEST_ERROR:] if "Failure #" in plain else plain.strip()

@@ -72,7 +72,7 @@ def _list_checkpoints(results: ResultsDirectory) -> dict[str, list[Path]]:
     """The state files below trials/, by what their pack's folder begins with, the newest first."""
     # session-<n>/<pack>_.../checkpoint_<n>/state.pt: both numbers are padded, so that names sort by age.
     found: dict[str, list[Path]] = defaultdict(list)
-    for file in sorted(results.trials.glob(f"session-*/*/checkpoint_*/{STATE_FILE}"), reverse=True):
+    for file in sorted(results.trials.resolve().glob(f"session-*/*/checkpoint_*/{STATE_FILE}"), reverse=True):
         found[file.parents[1].name.partition("_")[0]].append(file)
     return found
 

@@ -70,3 +70,20 @@ def test_the_cost_of_an_epoch_grows_with_the_blocks(blocks, batch_norm, expected
 
 def test_names_of_packs_sort_by_their_number():
     assert [pack_id(number) for number in (0, 12)] == ["p0000", "p0012"]
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3, 7])
+@pytest.mark.parametrize("largest", [1, 4, 16])
+def test_packs_of_uneven_runs_are_complete_within_the_size_and_balanced(slots, largest):
+    runs = [
+        run_of(n, seed, num_blocks=3, lr=1.0 + n, epochs=1 + (7 * n + 3 * seed) % 11)
+        for n in range(6)
+        for seed in range(5)
+    ]
+    packs = pack(runs, slots, largest)
+    assert sorted(run.key for each in packs for run in each) == sorted(run.key for run in runs)
+    assert max(map(len, packs)) <= largest
+    load = [0.0] * slots
+    for each in packs:
+        load[load.index(min(load))] += sum(run.run.configuration.epochs for run in each)
+    assert max(load) <= 1.15 * sum(load) / slots + 11
