@@ -173,16 +173,18 @@ def _conditions_occur(study: "Study") -> Iterator[Broken]:
         if question.name in names:
             yield Broken((*path, "name"), "an earlier question has this name", (("compare", "questions"),))
         names.add(question.name)
-    # What a search will draw is not known yet.
-    trained = configurations(study) if conditions and study.search.algorithm == "grid" else ()
+    drawn = study.search.algorithm != "grid" or any(map(is_sampled, study.space.axes.values()))
+    trained = configurations(study) if conditions and not drawn else ()
     for path, condition in conditions.items():
         wrong = list(_values_occur(study, path, condition))
         yield from wrong
         if trained and not wrong and not any(each.has(condition) for each in trained):
-            why = (
-                "" if study.configurations else ": without blocks, block and batch_norm change nothing; give the first"
-            )
-            yield Broken(path, f"no configuration has these values together{why}", (path[:2], *_WHAT_IS_TRAINED))
+            message = "no configuration has these values together"
+            if not study.configurations:
+                message += (
+                    ": without blocks, block and batch_norm change nothing, and only the first of each is trained"
+                )
+            yield Broken(path, message, (path[:2], *_WHAT_IS_TRAINED))
 
 
 def _values_occur(study: "Study", path: Path, condition: Mapping[str, Any]) -> Iterator[Broken]:
