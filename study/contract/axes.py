@@ -213,6 +213,10 @@ class Configuration:
         """The value of each axis by its name."""
         return {name: getattr(self, name) for name in AXES}
 
+    def has(self, values: Mapping[str, Value]) -> bool:
+        """Whether it has these values of some axes."""
+        return all(getattr(self, name) == value for name, value in values.items())
+
     def canonical(self) -> Self:
         """The same for all configurations that give the same network and training.
 

@@ -67,8 +67,9 @@ def _new_in(study: "Study", draws: Iterable[dict[str, Any]]) -> Iterator[list[Co
         new = []
         for point in points:
             configuration = Configuration(**draw, **point)
-            if configuration.canonical() not in seen:
-                seen.add(configuration.canonical())
+            network = configuration.canonical()
+            if network not in seen:
+                seen.add(network)
                 new.append(configuration)
         if new:
             yield new

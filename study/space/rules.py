@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from study.space.study import Study
 
 Path = tuple[str | int, ...]
-
-
 # What decides which configurations there are.
 _WHAT_IS_TRAINED: tuple[Path, ...] = (("space",), ("configurations",), ("search",))
 
@@ -91,19 +89,18 @@ def _search_fits_axes(study: "Study") -> Iterator[Broken]:
     for axis, form in study.space.axes.items():
         needs = (("search",), ("space", axis))
         if algorithm == "grid" and is_sampled(form):
-            kind = next(iter(type(form).model_fields))
             yield Broken(
                 ("space", axis),
-                f"{kind} is drawn by a search: set search.algorithm to random or optuna (it is grid), or write a grid",
+                f"{form.kind} is drawn by a search: set search.algorithm to random or optuna (it is grid), "
+                "or write a grid",
                 needs,
             )
         if algorithm == "optuna" and isinstance(form, Grid):
             yield Broken(("space", axis), "optuna draws from every axis: write choice instead of grid", needs)
     # For optuna a grid is wrong already, and becomes a choice.
-    drawn = [
-        is_sampled(form) or (algorithm == "optuna" and isinstance(form, Grid)) for form in study.space.axes.values()
-    ]
-    if algorithm != "grid" and not any(drawn):
+    axes = study.space.axes.values()
+    drawn = [form for form in axes if is_sampled(form) or (algorithm == "optuna" and isinstance(form, Grid))]
+    if algorithm != "grid" and not drawn:
         yield Broken(
             ("search", "algorithm"),
             f"{algorithm} has nothing to draw: give an axis a choice, randint, uniform or loguniform, or use grid",
@@ -113,9 +110,7 @@ def _search_fits_axes(study: "Study") -> Iterator[Broken]:
 
 def _enough_to_draw(study: "Study") -> Iterator[Broken]:
     """Draws differ, as a configuration drawn twice would give the same runs again; there must be that many."""
-    if study.search.algorithm == "grid":
-        return
-    if not any(is_sampled(form) for form in study.space.axes.values()):
+    if study.search.algorithm == "grid" or not any(map(is_sampled, study.space.axes.values())):
         return
     possible = different_draws(study, study.search.samples)
     if possible is not None and study.search.samples > possible:
@@ -165,34 +160,43 @@ def _axes_differ(study: "Study") -> Iterator[Broken]:
 
 
 def _conditions_occur(study: "Study") -> Iterator[Broken]:
-    yield from _condition_occurs(study, ("compare", "baseline"), study.compare.baseline or {})
+    """What is compared is trained: each value is one of its axis, and some configuration has them together."""
+    conditions: dict[Path, Mapping[str, Any]] = {}
+    if study.compare.baseline is not None:
+        conditions["compare", "baseline"] = study.compare.baseline
     names: set[str] = set()
     for number, question in enumerate(study.compare.questions):
         path = ("compare", "questions", number)
-        yield from _condition_occurs(study, (*path, "a"), question.a)
-        yield from _condition_occurs(study, (*path, "b"), question.b)
+        conditions |= {(*path, "a"): question.a, (*path, "b"): question.b}
         if question.a == question.b:
             yield Broken((*path, "b"), "is the same condition as a", (("compare", "questions"),))
         if question.name in names:
             yield Broken((*path, "name"), "an earlier question has this name", (("compare", "questions"),))
         names.add(question.name)
+    drawn = study.search.algorithm != "grid" or any(map(is_sampled, study.space.axes.values()))
+    trained = configurations(study) if conditions and not drawn else ()
+    for path, condition in conditions.items():
+        wrong = list(_values_occur(study, path, condition))
+        yield from wrong
+        if trained and not wrong and not any(each.has(condition) for each in trained):
+            message = "no configuration has these values together"
+            if not study.configurations:
+                message += (
+                    ": without blocks, block and batch_norm change nothing, and only the first of each is trained"
+                )
+            yield Broken(path, message, (path[:2], *_WHAT_IS_TRAINED))
 
 
-def _condition_occurs(study: "Study", path: Path, condition: Mapping[str, Any]) -> Iterator[Broken]:
-    never = {axis: value for axis, value in condition.items() if not can_take(study.axes[axis], value)}
-    for axis, value in never.items():
+def _values_occur(study: "Study", path: Path, condition: Mapping[str, Any]) -> Iterator[Broken]:
+    for axis, value in condition.items():
         form = study.axes[axis]
-        yield Broken(
-            (*path, axis),
-            f"{in_words([value])} is not a value that {_key(study, axis)} has; "
-            f"possible: {form if isinstance(form, Form) else in_words([form])}",
-            (path[:2], ("space", axis), ("configurations",)),
-        )
-    if never or study.search.algorithm != "grid":
-        return
-    if not any(condition.items() <= each.as_dict().items() for each in configurations(study)):
-        why = "" if study.configurations else ": without blocks, block and batch_norm change nothing; give the first"
-        yield Broken(path, f"no configuration has these values together{why}", (path[:2], *_WHAT_IS_TRAINED))
+        if not can_take(form, value):
+            possible = str(form) if isinstance(form, Form) else in_words([form])
+            yield Broken(
+                (*path, axis),
+                f"{in_words([value])} is not a value that {_key(study, axis)} has; possible: {possible}",
+                (path[:2], ("space", axis), ("configurations",)),
+            )
 
 
 def _key(study: "Study", axis: str) -> str:

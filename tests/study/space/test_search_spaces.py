@@ -88,15 +88,21 @@ def test_joint_selects_on_validation_accuracy() -> None:
     assert (study.search.algorithm, study.scheduler.name, study.validation) == ("optuna", "asha", 5000)
 
 
+def test_recipe_begins_with_the_notebooks_and_changes_nothing_but_how_it_is_trained() -> None:
+    first, *others = configurations(load("recipe"))
+    assert first == NOTEBOOK
+    assert all(each.shape == NOTEBOOK.shape for each in others)
+
+
 def test_quickstart_needs_no_download() -> None:
     assert load("quickstart").data == "digits"
 
 
-def test_reading_a_study_imports_neither_torch_nor_ray() -> None:
+def test_reading_a_study_imports_nothing_heavy() -> None:
     code = (
         "import sys; from pathlib import Path; from study.space import configurations, load_study; "
         "configurations(load_study(Path(sys.argv[1]))); "
-        "print({'torch', 'ray', 'pandas', 'optuna', 'scipy'} & set(sys.modules))"
+        "print({'torch', 'ray', 'numpy', 'pandas', 'optuna', 'scipy'} & set(sys.modules))"
     )
     command = [sys.executable, "-c", code, str(FOLDER / "depth.yaml")]
     assert subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True).stdout == "set()\n"

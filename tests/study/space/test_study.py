@@ -184,7 +184,7 @@ except SpaceError as error:
         "(0.0, 0.5) True",
         "numbers from 0.0 to 0.5",
         f"{file}:2:9: space.dropuot: unknown key (did you mean dropout?)",
-        f"{file}:3:19: configurations[0].dropout: should be below 1, not 1",
+        f"{file}:3:28: configurations[0].dropout: should be below 1, not 1",
     ]
 
 
