@@ -103,7 +103,7 @@ def run_states(state: Mapping[str, Any]) -> list[RunState]:
         return [
             {
                 "network": _slice(whole["network"], k),
-                "momentum": _slice(whole["momentum"], k),
+                "momentum": _unless_zero(_slice(whole["momentum"], k)),
                 "order": whole["orders"][k].clone(),
                 "epoch": whole["epoch"][k],
                 "iterations": whole["iterations"][k],
@@ -136,3 +136,7 @@ def _joined(tensors: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 
 def _slice(tensors: Mapping[str, Tensor], replica: int) -> dict[str, Tensor]:
     return {name: tensor[replica : replica + 1].clone() for name, tensor in tensors.items()}
+
+
+def _unless_zero(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return tensors if any(tensor.any() for tensor in tensors.values()) else {}

@@ -48,9 +48,16 @@ def normalise(images: np.ndarray, dtype: torch.dtype) -> Tensor:
     return ((torch.from_numpy(images).to(dtype) / 255 - 0.5) / 0.5).permute(0, 3, 1, 2)
 
 
-def train_plainly(network: nn.Module, data: ImageData, lr: float, orders: list[Tensor]) -> list[dict[str, float]]:
+def train_plainly(
+    network: nn.Module,
+    data: ImageData,
+    optimizer: torch.optim.Optimizer,
+    orders: list[Tensor],
+    *,
+    batch_size: int = 128,
+    scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
+) -> list[dict[str, float]]:
     """One epoch for each given order of the training images; loss and accuracies after each."""
-    optimizer = torch.optim.SGD(network.parameters(), lr=lr)
     dtype = next(network.parameters()).dtype
     x, y = normalise(data.train_images, dtype), torch.from_numpy(data.train_labels)
     x_test, y_test = normalise(data.test_images, dtype), torch.from_numpy(data.test_labels)
@@ -58,11 +65,13 @@ def train_plainly(network: nn.Module, data: ImageData, lr: float, orders: list[T
     for order in orders:
         network.train()
         total = 0.0
-        for batch in order.split(128):
+        for batch in order.split(batch_size):
             optimizer.zero_grad()
             loss = F.cross_entropy(network(x[batch]), y[batch])
             loss.backward()
             optimizer.step()
+            if scheduler is not None:
+                scheduler.step()
             total += loss.item() * len(batch)
         network.eval()
         with torch.no_grad():

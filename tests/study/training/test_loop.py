@@ -1,8 +1,10 @@
 import functools
 import gc
-import itertools
 import math
+import subprocess
+import sys
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,13 +12,25 @@ import torch
 
 from study.contract.axes import Configuration
 from study.data import ImageData
-from study.training.loop import EpochRecord, Training, _order_generator, train
+from study.training.loop import Training, run_states, train
+from study.training.states import order_generator
 from tests.helpers import tiny_data
+from tests.study.training.helpers import (
+    EPOCHS,
+    VARIANTS,
+    configuration,
+    finish,
+    network_of,
+    numbers,
+    runs_of,
+    same_bits,
+    small_data,
+    state_of,
+)
 from tests.study.training.plain_network import PlainNetwork, train_plainly
 
-EPOCHS = 3
+ROOT = Path(__file__).parents[3]
 SEEDS = [5, 0, 2, 9, 1, 7, 3, 4]
-VARIANTS = list(itertools.product(("residual", "conv"), (False, True)))
 
 
 @pytest.fixture(scope="module")
@@ -24,37 +38,16 @@ def data() -> ImageData:
     return tiny_data()
 
 
-def configuration(block: str = "residual", batch_norm: bool = False, **changes) -> Configuration:
-    values = {"num_blocks": 2, "lr": 0.05, "epochs": EPOCHS} | changes
-    return Configuration(block=block, batch_norm=batch_norm, **values)  # pyright: ignore
-
-
-def finish(training: Training) -> list[EpochRecord]:
-    records = []
-    while not training.finished:
-        records.append(training.run_epoch())
-    return records
-
-
-def replica_state(training: Training, replica: int) -> dict[str, torch.Tensor]:
-    return {name: t[replica] for name, t in training.state_dict()["network"].items()}
-
-
-def assert_same_replica(ours: Training, replica: int, theirs: dict[str, torch.Tensor], *, rtol: float, atol: float):
-    for name, value in replica_state(ours, replica).items():
+def assert_same_network(ours: Training, run: int, theirs: dict[str, torch.Tensor], *, rtol: float, atol: float) -> None:
+    for name, value in network_of(ours, run).items():
         torch.testing.assert_close(value, theirs[name], rtol=rtol, atol=atol, msg=name)
-
-
-def small_data() -> ImageData:
-    """One whole batch and a partial one: float64 is slow."""
-    return tiny_data(train=150, test=30)
 
 
 @functools.cache
 def lone_run(setting: Configuration, seed: int, precision: str) -> Training:
-    run = Training(setting, small_data(), [seed], precision=precision)
-    finish(run)
-    return run
+    training = Training(runs_of(setting, [seed]), small_data(), precision=precision)
+    finish(training)
+    return training
 
 
 # In float32 a ReLU whose input is nearly zero can open in one form and stay shut in the other: a difference in the
@@ -65,15 +58,15 @@ ROUNDED = {"precision": "float32", "lr": 0.01, "epochs": 1, "rtol": 1e-4, "atol"
 
 
 @pytest.mark.parametrize("level", [EXACT, ROUNDED], ids=["float64", "float32"])
-@pytest.mark.parametrize("replicas", [1, 3, 8])
+@pytest.mark.parametrize("replicas", [3, 8])
 @pytest.mark.parametrize(("block", "batch_norm"), VARIANTS)
-def test_each_replica_is_a_lone_run_with_its_seed(block, batch_norm, replicas, level):
+def test_each_run_of_a_pack_is_a_lone_run_with_its_seed(block, batch_norm, replicas, level):
     setting = configuration(block, batch_norm, epochs=level["epochs"], lr=level["lr"])
-    together = Training(setting, small_data(), SEEDS[:replicas], precision=level["precision"])
+    together = Training(runs_of(setting, SEEDS[:replicas]), small_data(), precision=level["precision"])
     finish(together)
-    for replica, seed in enumerate(SEEDS[:replicas]):
-        alone = replica_state(lone_run(setting, seed, level["precision"]), 0)
-        assert_same_replica(together, replica, alone, rtol=level["rtol"], atol=level["atol"])
+    for run, seed in enumerate(SEEDS[:replicas]):
+        alone = network_of(lone_run(setting, seed, level["precision"]), 0)
+        assert_same_network(together, run, alone, rtol=level["rtol"], atol=level["atol"])
 
 
 @pytest.mark.parametrize("level", [EXACT, ROUNDED], ids=["float64", "float32"])
@@ -81,129 +74,141 @@ def test_each_replica_is_a_lone_run_with_its_seed(block, batch_norm, replicas, l
 def test_a_lone_run_is_the_obvious_loop(block, batch_norm, level):
     data, seed = small_data(), 4
     setting = configuration(block, batch_norm, epochs=level["epochs"], lr=level["lr"])
-    ours = Training(setting, data, [seed], precision=level["precision"])
-    records = finish(ours)
+    ours = Training(runs_of(setting, [seed]), data, precision=level["precision"])
+    results = [epoch[0] for epoch in finish(ours)]
     torch.manual_seed(seed)
     plain = PlainNetwork(setting).to(getattr(torch, level["precision"]))
-    generator = _order_generator(seed)
+    generator = order_generator(seed)
     orders = [torch.randperm(len(data.train_labels), generator=generator) for _ in range(setting.epochs)]
-    history = train_plainly(plain, data, lr=setting.lr, orders=orders)
-    for record, expected in zip(records, history, strict=True):
-        assert record.train_loss[0] == pytest.approx(expected["loss"], rel=1e-5)
-        assert record.train_accuracy[0] == pytest.approx(expected["train"], abs=1e-4)
-        assert record.test_accuracy[0] == pytest.approx(expected["test"], abs=1e-4)
-    assert_same_replica(ours, 0, plain.state_dict(), rtol=level["rtol"], atol=level["atol"])
-
-
-def test_twenty_steps_of_a_replica_stay_within_float32_rounding_of_a_lone_run():
-    data = tiny_data(train=20 * 128)
-    one_epoch = configuration(lr=0.01, epochs=1, num_blocks=10)
-    together = Training(one_epoch, data, [3, 8, 1])
-    finish(together)
-    alone = Training(one_epoch, data, [8])
-    finish(alone)
-    assert_same_replica(together, 1, replica_state(alone, 0), rtol=1e-4, atol=1e-6)
+    history = train_plainly(plain, data, torch.optim.SGD(plain.parameters(), lr=setting.lr), orders)
+    for result, expected in zip(results, history, strict=True):
+        assert result.train_loss == pytest.approx(expected["loss"], rel=1e-5)
+        assert result.train_accuracy == pytest.approx(expected["train"], abs=1e-4)
+        assert result.test_accuracy == pytest.approx(expected["test"], abs=1e-4)
+    assert_same_network(ours, 0, plain.state_dict(), rtol=level["rtol"], atol=level["atol"])
 
 
 @pytest.mark.parametrize(("block", "batch_norm"), VARIANTS)
-def test_a_diverging_replica_leaves_its_neighbours_bit_identical(data, block, batch_norm):
+def test_a_diverging_run_leaves_its_neighbours_bit_identical(data, block, batch_norm):
     setting = configuration(block, batch_norm)
-    calm = Training(setting, data, [0, 1, 2], lr=[0.05, 0.05, 0.05])
-    disturbed = Training(setting, data, [0, 1, 2], lr=[0.05, 1e30, 0.05])
-    calm_records, disturbed_records = finish(calm), finish(disturbed)
-    last = disturbed_records[-1]
-    assert last.diverged == (False, True, False)
-    assert math.isnan(last.train_loss[1])
-    for replica in (0, 2):
-        ours, theirs = replica_state(disturbed, replica), replica_state(calm, replica)
-        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
-        assert last.train_loss[replica] == calm_records[-1].train_loss[replica]
-        assert last.test_accuracy[replica] == calm_records[-1].test_accuracy[replica]
+    wild = configuration(block, batch_norm, lr=1e30)
+    calm = Training(runs_of(setting, [0, 1, 2]), data)
+    disturbed = Training([*runs_of(setting, [0]), *runs_of(wild, [1]), *runs_of(setting, [2])], data)
+    calm_epochs, epochs = finish(calm), finish(disturbed)
+    last = epochs[-1]
+    assert [result.diverged for result in last] == [False, True, False]
+    assert math.isnan(last[1].train_loss)
+    for run in (0, 2):
+        assert same_bits(state_of(disturbed, run), state_of(calm, run))
+        assert numbers([last[run]]) == numbers([calm_epochs[-1][run]])
 
 
 def test_a_diverged_run_stays_marked_and_its_accuracy_is_reported_as_it_is(data):
-    records = list(train(configuration(), data, [0, 1], lr=[0.05, 1e30]))
-    assert [r.diverged for r in records] == [(False, True)] * EPOCHS
-    assert all(0 <= r.test_accuracy[1] <= 100 for r in records)
-
-
-@pytest.mark.parametrize("batch_norm", [False, True])
-def test_the_same_seeds_twice_are_bit_identical(data, batch_norm):
-    setting = configuration(batch_norm=batch_norm)
-    first, second = (Training(setting, data, [0, 1]) for _ in range(2))
-    for a, b in zip(finish(first), finish(second), strict=True):
-        assert (a.train_loss, a.train_accuracy, a.test_accuracy) == (
-            b.train_loss,
-            b.train_accuracy,
-            b.test_accuracy,
-        )
-    for name, value in first.state_dict()["network"].items():
-        assert torch.equal(value, second.state_dict()["network"][name])
+    runs = [*runs_of(configuration(), [0]), *runs_of(configuration(lr=1e30), [1])]
+    epochs = list(train(runs, data))
+    assert [[result.diverged for result in epoch] for epoch in epochs] == [[False, True]] * EPOCHS
+    assert all(0 <= epoch[1].test_accuracy <= 100 for epoch in epochs)
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_a_resumed_run_continues_bit_for_bit(data, tmp_path, batch_norm):
-    setting = configuration(batch_norm=batch_norm)
-    whole = Training(setting, data, [0, 1])
+    runs = runs_of(configuration(batch_norm=batch_norm, momentum=0.9, lr_schedule="cosine"), [0, 1])
+    whole, part = Training(runs, data), Training(runs, data)
     expected = finish(whole)
-    part = Training(setting, data, [0, 1])
     part.run_epoch()
     torch.save(part.state_dict(), tmp_path / "state.pt")
-    resumed = Training(setting, data, [0, 1])
-    resumed.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
-    assert resumed.seconds == part.seconds
+    states = run_states(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert states[1]["seconds"] == state_of(part, 1)["seconds"] > 0
+    resumed = Training(runs, data, states=states)
     rest = finish(resumed)
-    assert [r.epoch for r in rest] == [2, 3]
+    assert [epoch[0].epoch for epoch in rest] == [2, 3]
     for ours, theirs in zip(rest, expected[1:], strict=True):
-        assert ours.train_loss == theirs.train_loss
-        assert ours.train_accuracy == theirs.train_accuracy
-        assert ours.iterations == theirs.iterations
-    for name, value in whole.state_dict()["network"].items():
-        assert torch.equal(value, resumed.state_dict()["network"][name])
+        assert numbers(ours) == numbers(theirs)
+    for run in range(2):
+        assert same_bits(state_of(whole, run), state_of(resumed, run))
 
 
-def test_no_epoch_is_trained_beyond_the_planned_ones(data):
-    training = Training(configuration(epochs=1), data, [0])
-    training.run_epoch()
-    with pytest.raises(RuntimeError, match="all 1 epochs are trained"):
+def test_a_run_leaves_when_it_has_its_epochs(data):
+    short, long = configuration(epochs=1), configuration(epochs=3)
+    training = Training([*runs_of(short, [0]), *runs_of(long, [1])], data)
+    assert training.active == (0, 1)
+    assert [[result.run for result in epoch] for epoch in finish(training)] == [[0, 1], [1], [1]]
+    assert training.active == ()
+    assert training.state_dict()["epoch"] == [1, 3]
+    with pytest.raises(RuntimeError, match="every run of this training is finished or dropped"):
         training.run_epoch()
 
 
+def test_a_run_that_has_all_its_epochs_already_is_not_trained(data):
+    runs = runs_of(configuration(epochs=1), [0, 1])
+    training = Training(runs[:1], data)
+    training.run_epoch()
+    later = Training(runs, data, states=[state_of(training, 0), None])
+    assert later.active == (1,)
+    assert Training(runs[:1], data, states=[state_of(training, 0)]).finished
+
+
+def test_a_dropped_run_keeps_its_state(data):
+    training = Training(runs_of(configuration(), [0, 1]), data)
+    training.run_epoch()
+    before = state_of(training, 0)
+    training.drop([0])
+    training.run_epoch()
+    assert same_bits(state_of(training, 0), before)
+    training.drop([0, 1])
+    assert training.finished
+    with pytest.raises(IndexError, match="no run 2 among 2"):
+        training.drop([2])
+
+
+def test_the_time_of_an_epoch_is_divided_among_the_runs_that_trained_in_it(data):
+    short, long = configuration(epochs=1), configuration(epochs=2)
+    first, second = finish(Training([*runs_of(short, [0]), *runs_of(long, [1])], data))
+    assert first[0].seconds == first[1].seconds > 0
+    assert second[0].seconds > first[1].seconds
+
+
 def test_a_run_that_nobody_holds_is_gone_at_once(data):
-    """With all its memory, and without the garbage collector: the next trial of the process needs it."""
+    """With all its memory, and without the garbage collector: the next pack of the process needs it."""
     gc.collect()
     gc.disable()
     try:
-        run = Training(configuration(), data, [0, 1])
-        run.run_epoch()
-        gone = weakref.ref(run)
-        del run
-        assert gone() is None
+        training = Training(runs_of(configuration(), [0, 1]), data)
+        training.run_epoch()
+        gone = [weakref.ref(training), weakref.ref(training.chunks[0])]
+        del training
+        assert [reference() for reference in gone] == [None, None]
     finally:
         gc.enable()
 
 
 def test_a_state_does_not_change_as_training_goes_on(data):
-    run = Training(configuration(), data, [0])
-    state = run.state_dict()
-    kept = {name: value.clone() for name, value in state["network"].items()}
-    run.run_epoch()
-    assert all(torch.equal(value, kept[name]) for name, value in state["network"].items())
+    training = Training(runs_of(configuration(momentum=0.9), [0]), data)
+    training.run_epoch()
+    whole, single = training.state_dict(), training.chunks[0].states()[0]
+    kept = [tensor.clone() for state in (whole, single) for tensor in state["network"].values()]
+    training.run_epoch()
+    now = [tensor for state in (whole, single) for tensor in state["network"].values()]
+    assert all(torch.equal(a, b) for a, b in zip(now, kept, strict=True))
 
 
-def test_train_goes_on_from_a_state(data):
-    part = Training(configuration(), data, [0])
-    part.run_epoch()
-    assert [r.epoch for r in train(configuration(), data, [0], state=part.state_dict())] == [2, 3]
+def test_single_steps_do_not_move_the_state(data):
+    training, plain = (Training(runs_of(configuration(), [0]), data) for _ in range(2))
+    before = state_of(training, 0)
+    training.begin_epoch()
+    values = training.chunks[0].state_tensors[0].clone()
+    training.step(64)
+    assert not torch.equal(training.chunks[0].state_tensors[0], values)
+    assert same_bits(state_of(training, 0), before)
+    assert same_bits(state_of(plain, 0), before)
 
 
-def test_a_record_counts_steps_of_whole_and_partial_batches(data):
-    record = next(train(configuration(), data, [0, 1]))
-    assert record.epoch == 1
-    assert record.iterations == 3
-    assert record.seconds > 0
-    assert record.validation_accuracy is None
-    assert len(record.train_loss) == len(record.train_accuracy) == len(record.test_accuracy) == 2
+def test_results_count_steps_of_whole_and_partial_batches(data):
+    (first, second) = next(train(runs_of(configuration(), [0, 1]), data))
+    assert (first.run, second.run) == (0, 1)
+    assert first.epoch == 1
+    assert first.iterations == 3
+    assert first.validation_accuracy is None
 
 
 def test_validation_accuracy_is_measured_on_the_held_out_images():
@@ -219,27 +224,18 @@ def test_validation_accuracy_is_measured_on_the_held_out_images():
             "test_labels": plain.test_labels,
         }
     )
-    for record in train(configuration(), data, [0, 1]):
-        assert record.validation_accuracy == record.test_accuracy
-
-
-def test_the_learning_rate_of_each_replica_is_its_own(data):
-    rates = [0.01, 0.1]
-    together = Training(configuration(), data, [6, 7], lr=rates, precision="float64")
-    finish(together)
-    for replica, (seed, rate) in enumerate(zip([6, 7], rates, strict=True)):
-        alone = Training(configuration(lr=rate), data, [seed], precision="float64")
-        finish(alone)
-        assert_same_replica(together, replica, replica_state(alone, 0), rtol=1e-9, atol=1e-9)
+    for epoch in train(runs_of(configuration(), [0, 1]), data):
+        assert all(result.validation_accuracy == result.test_accuracy for result in epoch)
 
 
 def test_the_data_order_of_a_seed_does_not_depend_on_the_configuration(data):
     small, large = (
-        Training(configuration(num_blocks=0), data, [3]),
-        Training(configuration(num_blocks=4, batch_norm=True), data, [3]),
+        Training(runs_of(configuration(num_blocks=0), [3]), data),
+        Training(runs_of(configuration(num_blocks=4, batch_norm=True), [3]), data),
     )
-    a, b = (t.state_dict()["orders"][0] for t in (small, large))
-    assert torch.equal(a, b)
+    small.begin_epoch()
+    large.begin_epoch()
+    assert torch.equal(small.chunks[0].order, large.chunks[0].order)
 
 
 def test_read_only_arrays_are_trained_on_without_a_copy_or_a_warning():
@@ -247,29 +243,68 @@ def test_read_only_arrays_are_trained_on_without_a_copy_or_a_warning():
     for array in vars(data).values():
         if isinstance(array, np.ndarray):
             array.setflags(write=False)
-    training = Training(configuration(epochs=1), data, [0])
-    assert training._train.pixels.data_ptr() == data.train_images.ctypes.data
-    finish(training)
+    finish(Training(runs_of(configuration(epochs=1), [0]), data))
 
 
 def test_bf16_trains(data):
-    records = list(train(configuration(), data, [0], precision="bf16"))
-    exact = list(train(configuration(), data, [0]))
-    assert records[-1].train_loss != exact[-1].train_loss
-    assert records[-1].train_loss[0] == pytest.approx(exact[-1].train_loss[0], rel=0.1)
+    runs = runs_of(configuration(), [0])
+    rounded, exact = (list(train(runs, data, precision=each))[-1][0] for each in ("bf16", "float32"))
+    assert rounded.train_loss != exact.train_loss
+    assert rounded.train_loss == pytest.approx(exact.train_loss, rel=0.1)
 
 
 def test_tf32_is_refused_on_a_cpu(data):
     with pytest.raises(ValueError, match="NVIDIA GPUs only"):
-        Training(configuration(), data, [0], precision="tf32")
+        Training(runs_of(configuration(), [0]), data, precision="tf32")
 
 
 @pytest.mark.parametrize("seeds", [[], [1, 1]])
-def test_seeds_must_be_distinct(data, seeds):
+def test_runs_must_be_distinct(data, seeds):
     with pytest.raises(ValueError, match="distinct"):
-        Training(configuration(), data, seeds)
+        Training(runs_of(configuration(), seeds), data)
 
 
-def test_one_learning_rate_a_seed(data):
-    with pytest.raises(ValueError, match="2 learning rates for 1 seeds"):
-        Training(configuration(), data, [0], lr=[0.1, 0.2])
+@pytest.mark.parametrize("change", [{"num_blocks": 3}, {"batch_norm": True}, {"block": "conv"}, {"batch_size": 64}])
+def test_runs_of_different_shapes_are_refused(data, change):
+    with pytest.raises(ValueError, match="runs of different shapes cannot train side by side: .* and "):
+        Training([*runs_of(configuration(), [0]), *runs_of(configuration(**change), [0])], data)
+
+
+def test_one_state_a_run(data):
+    with pytest.raises(ValueError, match="1 states for 2 runs"):
+        Training(runs_of(configuration(), [0, 1]), data, states=[None])
+
+
+def test_the_state_of_another_network_is_refused(data):
+    state = state_of(Training(runs_of(configuration(num_blocks=1), [0]), data), 0)
+    with pytest.raises(ValueError, match=r"the state given for Run\(.* is that of another network"):
+        Training(runs_of(configuration(), [0]), data, states=[state])
+
+
+def test_training_needs_nothing_but_torch_numpy_and_the_contract():
+    """It must run on a machine with torch and little else."""
+    code = """
+import sys
+class Blocked:
+    names = {"ray", "pydantic", "ruamel", "pandas", "scipy", "sklearn", "rich", "pyarrow", "matplotlib", "optuna"}
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in self.names or name.startswith("study.") and not name.startswith(
+            ("study.contract", "study.training")
+        ):
+            raise ImportError(f"{name} is not there")
+sys.meta_path.insert(0, Blocked())
+from types import SimpleNamespace
+import numpy as np
+from study.contract.axes import Configuration
+from study.contract.runs import Run
+from study.training.loop import Training, run_states
+images, labels = np.zeros((20, 32, 32, 3), np.uint8), np.arange(20) % 2
+data = SimpleNamespace(classes=("a", "b"), train_images=images, train_labels=labels, test_images=images,
+    test_labels=labels, validation_images=images[:0], validation_labels=labels[:0])
+training = Training([Run(Configuration(num_blocks=1, epochs=2), 0)], data)
+while not training.finished:
+    training.run_epoch()
+print(run_states(training.state_dict())[0]["epoch"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == "2\n", done.stderr
