@@ -1,71 +1,62 @@
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from study.contract.axes import Configuration
-from study.progress import ProgressDisplay, counted, describe
-from study.results.directory import TrialStatus
+from study.plan.packs import Pack
+from study.plan.planned import Planned
+from study.progress import ProgressDisplay
+from study.results.ledger import Ledger
+from study.results.opening import open_ledger
+from study.results.paths import ResultsDirectory
+from tests.study.lines import line
 
 CONFIGURATION = Configuration(block="conv", num_blocks=1, batch_norm=True, lr=1e-3, epochs=3)
-METRICS = {"epoch": 1, "train_accuracy": 51.234, "test_accuracy": 48.5, "seconds": 12.3}
 
 
-@pytest.mark.parametrize(
-    ("number", "thing", "said"),
-    [
-        (1, "trial", "1 trial"),
-        (0, "trial", "0 trials"),
-        (1_275_000, "run", "1275000 runs"),
-        (1.0, "CPU", "1 CPU"),
-        (0.5, "GPU", "0.5 GPUs"),
-    ],
-)
-def test_so_many_of_a_thing(number, thing, said):
-    assert counted(number, thing) == said
+def opened(folder: Path) -> tuple[Ledger, Pack]:
+    results = ResultsDirectory(folder)
+    results.records.mkdir()
+    ledger, _ = open_ledger(results, stop_when_diverged=False)
+    ledger.ask_for([Planned(CONFIGURATION, (0, 1))])
+    (pack,) = ledger.form_packs([ledger.remaining()], "session-001")
+    return ledger, pack
 
 
-def play(console: Console, *, failed: bool = False) -> ProgressDisplay:
-    """A trial that trains an epoch, is started again, trains it once more and ends."""
-    trial = TrialStatus("0000", CONFIGURATION, (0, 1))
-    earlier = TrialStatus("0001", CONFIGURATION, (0, 1), epochs_done=2)
-    with ProgressDisplay(console, {each.trial_id: each for each in (trial, earlier)}) as display:
-        display.started(trial)
-        display.epoch(trial, METRICS)
-        display.started(trial)
-        display.epoch(trial, METRICS)
-        display.epoch(trial, METRICS | {"epoch": 2})
-        trial.status, trial.epochs_done = "completed", 2
-        if failed:
-            trial.status, trial.error = "failed", "Traceback ...\nValueError: [bold] too much"
-        display.ended(trial, METRICS)
-    return display
+def play(folder: Path, console: Console, *, error: str | None = None, diverged: bool = False) -> None:
+    """A pack that trains an epoch, is started again, trains it once more and goes on to its end."""
+    ledger, pack = opened(folder)
+    with ProgressDisplay(console, ledger, [run.key for run in pack.runs]) as display:
+        ledger.start(pack, None)
+        display.started(pack)
+        for epoch in (1, 1, 2) if error else (1, 1, 2, 3):
+            lines = [("0000", line(epoch, (0, 1), value=50.0, diverged=diverged))]
+            ledger.record({"0000": [lines[0][1]]})
+            display.epoch(pack, lines)
+        ledger.end(pack, error=error)
+        display.ended(pack, error)
 
 
-def test_a_log_file_gets_plain_lines():
+@pytest.mark.parametrize(("diverged", "more"), [(False, ""), (True, ", 2 of 2 diverged")])
+def test_a_log_file_gets_a_plain_line_for_each_configuration(tmp_path, diverged, more):
     out = io.StringIO()
-    play(Console(file=out, width=40))
+    play(tmp_path, Console(file=out, width=40), diverged=diverged)
     assert out.getvalue() == (
-        "trial 0000 (1 conv block, batch norm, lr 0.001, 3 epochs) completed: "
-        "2 epochs, train 51.23 %, test 48.50 %, 12 s\n"
+        "0000 (1 conv block, batch norm, lr 0.001, 3 epochs), seeds 0-1 completed: "
+        f"3 epochs, train 50.50 %, test 50.50 %{more}\n"
     )
 
 
-def test_a_terminal_gets_a_bar_that_counts_an_epoch_once():
+def test_a_terminal_gets_a_bar_that_counts_an_epoch_once(tmp_path):
     out = io.StringIO()
-    play(Console(file=out, width=100, force_terminal=True, color_system=None))
+    play(tmp_path, Console(file=out, width=100, force_terminal=True, color_system=None), error="gone")
     assert "4/6" in out.getvalue()
     assert "running: none" in out.getvalue()
 
 
-def test_a_failed_trial_gives_its_reason_as_it_is():
+def test_a_failed_pack_gives_its_reason_as_it_is(tmp_path):
     out = io.StringIO()
-    play(Console(file=out), failed=True)
-    assert out.getvalue().endswith("failed: ValueError: [bold] too much\n")
-
-
-@pytest.mark.parametrize(
-    ("blocks", "words"), [(0, "0 conv blocks"), (1, "1 conv block,"), (10, "10 conv blocks, batch norm, lr 0.001")]
-)
-def test_a_configuration_in_words(blocks, words):
-    assert words in describe(Configuration("conv", blocks, True, 1e-3, 3))
+    play(tmp_path, Console(file=out), error="Traceback ...\nValueError: [bold] too much")
+    assert out.getvalue().endswith("seeds 0-1 failed: ValueError: [bold] too much\n")

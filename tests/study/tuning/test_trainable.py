@@ -1,74 +1,151 @@
-"""What Ray gives a trial: images without a copy, and a device."""
+"""What a pack does with what Ray gives it: images without a copy, a device, one process for many packs."""
 
+import dataclasses
 import json
-from collections.abc import Iterator
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
-import ray
-from ray import tune
+import torch
 
-from study.plan.trials import plan_of
-from study.results.directory import ResultsDirectory
-from study.space import load_study
-from study.tuning.trainable import ReplicaTrainable, TrialSettings
-from study.tuning.tuner import make_tuner
+from study.contract.axes import Configuration
+from study.contract.runs import Run
+from study.plan.planned import Planned
+from study.results.paths import ResultsDirectory
+from study.training.loop import train
+from study.tuning.checkpoints import find_states
+from study.tuning.trainable import PackTrainable
 from tests.helpers import tiny_data
-from tests.study.commands import ROOT, write_space
+from tests.study.tuning.helpers import SMALL, fit, numbers
+
+pytestmark = pytest.mark.usefixtures("local_ray")
 
 
-class Witness(ReplicaTrainable):
-    """Writes down where its images lie."""
+class Witness(PackTrainable):
+    """Writes down where its images lie, and which process it is."""
 
     def step(self) -> dict[str, Any]:
         images = self._data.train_images
         facts = {"writeable": images.flags.writeable, "owns": images.flags.owndata, "bytes": images.nbytes}
-        facts["view"] = self._training._train.pixels.data_ptr() == images.ctypes.data
-        (self._settings.records.parent / "witness.json").write_text(json.dumps(facts))
+        folder = Path(os.environ["PYTEST_WITNESS"])
+        (folder / f"{self._pack['pack_id']}.json").write_text(json.dumps({**facts, "pid": os.getpid()}))
         return super().step()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def local_ray() -> Iterator[None]:
-    """One logical GPU, which torch does not see."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(ROOT))
-        patch.setenv("RAY_AIR_NEW_OUTPUT", "0")
-        ray.init(address="local", num_cpus=1, num_gpus=1, include_dashboard=False, log_to_driver=False)
-        yield
-        ray.shutdown()
+class DiesAtItsSecondPack(PackTrainable):
+    """Is killed in the moment in which it takes the second pack, once."""
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        super().reset_config(new_config)
+        self._doomed = new_config["pack"]["pack_id"] == "p0001"
+        return True
+
+    def step(self) -> dict[str, Any]:
+        mark = Path(os.environ["PYTEST_WITNESS"], "killed")
+        if getattr(self, "_doomed", False) and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().step()
 
 
-def fit(folder: Path, trainable: type[ReplicaTrainable], gpus: float) -> tune.ResultGrid:
-    study = load_study(write_space(folder, "name: a\nspace: {num_blocks: 1, epochs: 1}\nseeds: 2\n"))
-    results = ResultsDirectory(folder)
-    results.records.mkdir()
-    settings = TrialSettings(study.seed_list, "float32", stop_when_diverged=False, cpus=1, records=results.records)
-    given = tune.with_parameters(trainable, data=tiny_data(), settings=settings)
-    return make_tuner(plan_of(study), given, {"CPU": 1, "GPU": gpus}, study, results).fit()
+def lone(configuration: Configuration, seed: int) -> list[tuple[object, ...]]:
+    """The numbers of a run that nothing trains beside."""
+    torch.set_num_threads(1)
+    return [
+        (r.epoch, r.iterations, r.train_loss, r.train_accuracy, r.test_accuracy, r.diverged)
+        for (r,) in train([Run(configuration, seed)], tiny_data())
+    ]
 
 
-def test_a_trial_maps_the_images_without_a_copy(tmp_path):
-    outcome = fit(tmp_path, Witness, gpus=0)
+def test_packs_take_the_same_process_and_map_the_images_without_a_copy(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTEST_WITNESS", str(tmp_path))
+    groups = [[("0000", 0)], [("0000", 1)], [("0000", 2)]]
+    _, outcome = fit(tmp_path, [Planned(SMALL, (0, 1, 2))], groups, trainable=witness(Witness, tmp_path))
     assert outcome.num_errors == 0
-    facts = json.loads((tmp_path / "witness.json").read_text())
-    assert facts == {"writeable": False, "owns": False, "bytes": tiny_data().train_images.nbytes, "view": True}
+    facts = [json.loads(file.read_text()) for file in sorted(tmp_path.glob("p*.json"))]
+    assert len(facts) == 3
+    assert len({each.pop("pid") for each in facts}) == 1
+    assert facts == [{"writeable": False, "owns": False, "bytes": tiny_data().train_images.nbytes}] * 3
+    assert numbers(tmp_path, "0000") == {seed: lone(SMALL, seed) for seed in (0, 1, 2)}
 
 
-def test_it_reports_the_mean_over_the_seeds_and_each_seeds_value(tmp_path):
-    outcome = fit(tmp_path, ReplicaTrainable, gpus=0)
+def witness(trainable: type[PackTrainable], folder: Path) -> type[PackTrainable]:
+    """The trainable with the folder it writes to; Ray's processes were started before the test knew it."""
+
+    class WithFolder(trainable):
+        def setup(self, config: dict[str, Any], **given: Any) -> None:
+            os.environ["PYTEST_WITNESS"] = str(folder)
+            super().setup(config, **given)
+
+    return WithFolder
+
+
+def test_a_process_that_dies_as_it_takes_its_next_pack_is_replaced(tmp_path):
+    groups = [[("0000", 0)], [("0000", 1)], [("0000", 2)]]
+    ledger, outcome = fit(
+        tmp_path, [Planned(SMALL, (0, 1, 2))], groups, trainable=witness(DiesAtItsSecondPack, tmp_path)
+    )
+    assert (tmp_path / "killed").exists()
+    assert outcome.num_errors == 0
+    assert {status.state for status in ledger.runs.values()} == {"completed"}
+    assert numbers(tmp_path, "0000") == {seed: lone(SMALL, seed) for seed in (0, 1, 2)}
+
+
+def test_one_study_packed_in_three_ways_gives_the_same_bits(tmp_path):
+    fast, short = dataclasses.replace(SMALL, lr=0.1), dataclasses.replace(SMALL, lr=0.2, epochs=1)
+    planned = [Planned(SMALL, (0, 1)), Planned(fast, (1, 0)), Planned(short, (0,))]
+    alone = [[("0000", 0)], [("0000", 1)], [("0001", 1)], [("0001", 0)], [("0002", 0)]]
+    mixed = [[("0002", 0), ("0001", 0), ("0000", 1)], [("0000", 0), ("0001", 1)]]
+    found = []
+    for number, groups in enumerate([None, alone, mixed]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        fit(folder, planned, groups)
+        found.append([numbers(folder, trial_id) for trial_id in ("0000", "0001", "0002")])
+    assert found[0] == found[1] == found[2]
+    assert found[0][1][1] == lone(fast, 1)
+
+
+def test_only_a_run_that_has_diverged_stops(tmp_path):
+    wild = dataclasses.replace(SMALL, lr=1e30)
+    ledger, _ = fit(tmp_path, [Planned(SMALL, (0,)), Planned(wild, (0, 1))], stop_when_diverged=True)
+    assert {key: status.epochs_done for key, status in ledger.runs.items()} == {
+        ("0000", 0): 2,
+        ("0001", 0): 1,
+        ("0001", 1): 1,
+    }
+    assert {status.state for status in ledger.runs.values()} == {"completed"}
+    assert numbers(tmp_path, "0000")[0] == lone(SMALL, 0)
+
+
+def test_a_run_goes_on_from_another_packs_state_to_more_epochs(tmp_path):
+    longer = dataclasses.replace(SMALL, epochs=4)
+    fit(tmp_path, [Planned(SMALL, (0, 1)), Planned(dataclasses.replace(SMALL, lr=0.1), (3,))])
+    ledger, _ = fit(tmp_path, [Planned(longer, (1, 0))], [])
+    states = find_states(ledger, ResultsDirectory(tmp_path)).states
+    assert states.keys() == {("0002", 0), ("0002", 1)}
+    _, outcome = fit(tmp_path, [], [[("0002", 1), ("0002", 0)]], states=states)
+    assert outcome.num_errors == 0
+    assert numbers(tmp_path, "0002") == {seed: lone(longer, seed) for seed in (0, 1)}
+
+
+def test_what_ray_hears_is_the_mean_and_not_the_rows(tmp_path):
+    _, outcome = fit(tmp_path, [Planned(SMALL, (0, 1))])
     metrics = outcome[0].metrics
     assert metrics is not None
-    for measure in ("train_loss", "train_accuracy", "test_accuracy"):
-        values = [metrics[f"seed_{seed}/{measure}"] for seed in (0, 1)]
-        assert values[0] != values[1]
-        assert metrics[measure] == pytest.approx(sum(values) / 2)
+    last = [each[-1] for each in numbers(tmp_path, "0000").values()]
+    assert metrics["train_accuracy"] == pytest.approx((last[0][3] + last[1][3]) / 2)
     assert "validation_accuracy" not in metrics
-    assert metrics["device"] in ("cpu (kernels)", "cpu (PyTorch)")
+    assert "lines" not in (Path(outcome[0].path) / "result.json").read_text()
 
 
 def test_a_gpu_that_torch_cannot_use_is_an_error_that_says_so(tmp_path):
-    outcome = fit(tmp_path, ReplicaTrainable, gpus=1)
-    assert "Ray gave this trial GPU 0" in str(outcome.errors[0])
-    assert "torch sees no CUDA device" in str(outcome.errors[0])
+    ledger, outcome = fit(tmp_path, [Planned(SMALL, (0,))], gpus=1)
+    assert "Ray gave this pack GPU 0" in str(outcome.errors[0])
+    status = ledger.runs["0000", 0]
+    assert status.state == "failed"
+    assert status.error is not None
+    assert "torch sees no CUDA device" in status.error
+    assert "\x1b" not in status.error

@@ -1,0 +1,37 @@
+import pytest
+
+from study.contract.axes import Configuration
+from study.phrasing import counted, describe, ranges
+
+
+@pytest.mark.parametrize(
+    ("number", "thing", "said"),
+    [
+        (1, "run", "1 run"),
+        (0, "run", "0 runs"),
+        (1_275_000, "run", "1,275,000 runs"),
+        (1.0, "CPU", "1 CPU"),
+        (0.5, "GPU", "0.5 GPUs"),
+    ],
+)
+def test_so_many_of_a_thing(number, thing, said):
+    assert counted(number, thing) == said
+
+
+@pytest.mark.parametrize(
+    ("axes", "words"),
+    [
+        ({}, "10 residual blocks, no batch norm, lr 0.01, 25 epochs"),
+        ({"num_blocks": 1, "block": "conv", "epochs": 1}, "1 conv block, no batch norm, lr 0.01, 1 epoch"),
+        ({"lr": 0.010001, "momentum": 0.9}, "10 residual blocks, no batch norm, lr 0.010001, 25 epochs, momentum 0.9"),
+    ],
+)
+def test_a_configuration_in_words(axes, words):
+    assert describe(Configuration.of(axes)) == words
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"), [([], ""), ([3], "3"), ([0, 1, 2], "0-2"), ([7, 0, 1, 4], "0-1, 4, 7"), ([5, 4], "4-5")]
+)
+def test_ranges_of_numbers(numbers, said):
+    assert ranges(numbers) == said
