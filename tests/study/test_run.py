@@ -5,11 +5,13 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import ruamel.yaml
 
+from study.contract.records import read_record
 from tests.study.commands import environment, epoch_lines, run, write_space
 
 
@@ -23,7 +25,7 @@ def finished(tmp_path_factory):
 def test_a_study_ends_well_and_says_where_its_results_are(finished):
     process, results = finished
     assert process.returncode == 0, process.stderr
-    assert "2 of 2 trials to run, 2 seeds each side by side" in process.stdout
+    assert "4 of 4 runs to train, 12 model-epochs in 2 packs, up to 2 at once" in process.stdout
     assert f"results: {results.relative_to(results.parents[1])}" in process.stdout
     assert process.stderr == ""
 
@@ -41,10 +43,7 @@ def test_the_records_hold_every_epoch_once(finished):
 def test_the_curves_are_one_row_a_trial_seed_and_epoch(finished):
     _, results = finished
     curves = pd.read_parquet(results / "curves.parquet")
-    assert list(curves.columns) == [
-        *("trial_id", "block", "num_blocks", "batch_norm", "lr", "epochs", "seed", "epoch", "iterations"),
-        *("train_accuracy", "validation_accuracy", "test_accuracy", "train_loss", "seconds", "diverged"),
-    ]
+    assert {"trial_id", "stage", "seed", "epoch", "test_accuracy", "train_loss", "derived"} <= set(curves.columns)
     assert len(curves) == 2 * 2 * 3
     assert not curves.duplicated(["trial_id", "seed", "epoch"]).any()
     last = epoch_lines(results, "0001")[-1]
@@ -53,17 +52,27 @@ def test_the_curves_are_one_row_a_trial_seed_and_epoch(finished):
     assert row["train_loss"] == last["train_loss"][1]
 
 
-def test_the_trials_are_all_completed(finished):
+def test_the_runs_are_all_completed(finished):
     _, results = finished
-    trials = pd.read_parquet(results / "trials.parquet")
-    assert list(trials["status"]) == ["completed", "completed"]
-    assert list(trials["epochs_done"]) == [3, 3]
-    assert all((results / "trials" / name).is_dir() for name in trials["directory"])
+    runs = pd.read_parquet(results / "trials.parquet")
+    assert list(runs["state"]) == ["completed"] * 4
+    assert list(runs["epochs_done"]) == [3] * 4
+    assert all((results / "trials" / name).is_dir() for name in runs["directory"])
+
+
+def test_the_plan_says_what_was_asked_for(finished):
+    _, results = finished
+    lines = [json.loads(line) for line in (results / "plan.jsonl").read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["configuration", "runs"] * 2 + ["pack"] * 2
+    assert {tuple(run) for line in lines[4:] for run in line["runs"]} == {
+        *(("0000", 0), ("0000", 1)),
+        *(("0001", 0), ("0001", 1)),
+    }
 
 
 def test_ray_tunes_own_directory_holds_checkpoints_and_tensorboard_events(finished):
     _, results = finished
-    for trial in (results / "trials" / "session-001").glob("0*"):
+    for trial in (results / "trials" / "session-001").glob("p*"):
         assert list(trial.glob("events.out.tfevents*"))
         assert len(list(trial.glob("checkpoint_*/state.pt"))) == 2
 
@@ -103,10 +112,14 @@ def test_a_second_run_does_not_touch_the_first(finished):
     before = {path: path.stat().st_mtime_ns for path in results.rglob("*")}
     space = write_space(results.parents[1])
     again = run(space)
-    other = run(space, "--resume", "--set", "space.lr=0.1")
+    other = run(space, "--extend", "--set", "space.lr=0.1")
+    more = run(space, "--resume", "--set", "seeds=3")
     assert (again.returncode, other.returncode) == (2, 2)
     assert "already holds this study; continue it with --resume" in again.stderr
-    assert "holds another study (space.lr is 0.1, there 0.05)" in other.stderr
+    assert "holds runs that these settings do not ask for: 0 blocks, lr 0.05, 3 epochs with seeds 0, 1" in other.stderr
+    assert more.returncode == 2
+    assert "does not hold: 0 blocks, lr 0.05, 3 epochs with seed 2" in more.stderr
+    assert "give --extend instead of --resume" in more.stderr
     assert {path: path.stat().st_mtime_ns for path in results.rglob("*")} == before
 
 
@@ -116,11 +129,20 @@ def test_a_finished_study_resumed_trains_nothing_and_draws_again(finished):
     (results / "curves.parquet").unlink()
     again = run(write_space(results.parents[1]), "--resume")
     assert again.returncode == 0, again.stderr
-    assert "0 of 2 trials to run, all are completed" in again.stdout
+    assert "nothing to train, all 4 runs have ended" in again.stdout
     assert (results / "records" / "0000.jsonl").read_bytes() == before
     assert (results / "curves.parquet").exists()
-    trials = pd.read_parquet(results / "trials.parquet")
-    assert list(trials["status"]) == ["completed", "completed"]
+
+
+def test_another_question_asked_of_a_finished_study_is_answered(tmp_path, finished):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished[1], copy)
+    settings = ["--set", "compare.meaningful_difference=60", "--set", "compare.baseline={num_blocks: 0}"]
+    again = run(write_space(tmp_path), "--results", "copy", "--resume", *settings)
+    assert again.returncode == 0, again.stderr
+    study = ruamel.yaml.YAML(typ="safe").load((copy / "study.yaml").read_text())
+    assert study["compare"]["meaningful_difference"] == 60
+    assert "60 points" in again.stdout
 
 
 def test_a_report_that_cannot_be_written_leaves_the_results_and_says_how_to_write_it(tmp_path, finished):
@@ -130,7 +152,7 @@ def test_a_report_that_cannot_be_written_leaves_the_results_and_says_how_to_writ
     again = run(write_space(tmp_path), "--results", "copy", "--resume")
     assert again.returncode == 1, again.stdout + again.stderr
     assert "cannot write the report there" in again.stderr
-    assert "then: python -m analysis copy" in again.stdout
+    assert "python -m analysis copy" in again.stdout
     assert "results: copy" in again.stdout
     assert (copy / "curves.parquet").exists()
 
@@ -144,7 +166,7 @@ def test_a_lost_last_row_is_put_back_from_the_checkpoint(tmp_path, finished):
     record.write_text("".join(lines[:-1]) + lines[-1][:-20])
     again = run(write_space(tmp_path), "--results", "copy", "--resume", "--no-report")
     assert again.returncode == 0, again.stderr
-    assert "0 of 2 trials to run" in again.stdout
+    assert "0 of 4 runs to train" in again.stdout
     assert [json.dumps(row) for row in epoch_lines(copy, "0001")] == [line.strip() for line in lines[1:]]
 
 
@@ -156,8 +178,66 @@ def test_a_dry_run_prints_every_configuration_and_starts_nothing(tmp_path):
         "0000  0 residual blocks, no batch norm, lr 0.05, 3 epochs",
         "0001  1 residual block, no batch norm, lr 0.05, 3 epochs",
     ]
-    assert lines[2] == "small: 2 trials of 2 seeds (4, 7): 4 runs, 12 model-epochs"
+    assert lines[2] == "small: 2 configurations with 2 seeds (4, 7): 4 runs, 12 model-epochs"
     assert not (tmp_path / "results").exists()
+
+
+def test_a_dry_run_says_which_runs_need_no_training(tmp_path):
+    shown = run(write_space(tmp_path), "--dry-run", "--set", "space.epochs={grid: [3, 5, 7]}")
+    assert shown.stdout.splitlines()[-2:] == [
+        "small: 6 configurations with 2 seeds (0-1): 12 runs, 28 model-epochs",
+        "8 runs of these, the beginnings of longer ones, need no training",
+    ]
+
+
+def computed(results: Path, trial_id: str) -> dict[int, list[tuple[object, ...]]]:
+    """What was computed of each seed, by its record."""
+    record, problems = read_record(results / "records" / f"{trial_id}.jsonl")
+    assert record is not None
+    assert problems == []
+    return {
+        seed: [(e.epoch, e.iterations, e.train_loss, e.train_accuracy, e.test_accuracy) for e in epochs.values()]
+        for seed, epochs in record.runs().items()
+    }
+
+
+def test_an_extended_study_is_that_which_asked_for_everything_at_once(tmp_path, finished):
+    """More seeds, values and epochs; nothing that is there is trained again."""
+    copy = tmp_path / "extended"
+    shutil.copytree(finished[1], copy, ignore=shutil.ignore_patterns("report"))
+    before = (copy / "records" / "0000.jsonl").read_text()
+    more = ["--set", "seeds=3", "--set", "space.epochs=5", "--set", "space.num_blocks={grid: [0, 1, 2]}", "--no-report"]
+    space = write_space(tmp_path)
+    extended = run(space, "--results", "extended", "--extend", *more)
+    assert extended.returncode == 0, extended.stderr
+    assert "9 of 13 runs to train, 33 model-epochs" in extended.stdout
+    at_once = run(space, "--results", "once", *more)
+    assert at_once.returncode == 0, at_once.stderr
+    # 0000 and 0001 are the old configurations of 3 epochs; those of 5 epochs follow in the order of the new grid.
+    for old, new in (("0002", "0000"), ("0003", "0001"), ("0004", "0002")):
+        assert computed(copy, old) == computed(tmp_path / "once", new)
+    assert (copy / "records" / "0000.jsonl").read_text() == before
+    again = run(space, "--results", "extended", "--extend", *more)
+    assert "nothing to train, all 13 runs have ended" in again.stdout
+    runs = pd.read_parquet(copy / "trials.parquet")
+    assert set(runs["state"]) == {"completed"}
+
+
+def test_beginnings_are_those_that_training_them_gives(tmp_path, finished):
+    derived = run(
+        write_space(tmp_path), "--set", "space.epochs={grid: [3, 5]}", "--set", "space.num_blocks=1", "--no-report"
+    )
+    assert derived.returncode == 0, derived.stderr
+    results = tmp_path / "results" / "small"
+    assert computed(results, "0000") == computed(finished[1], "0001")
+    runs = pd.read_parquet(results / "trials.parquet")
+    assert runs["state"].tolist() == ["derived", "derived", "completed", "completed"]
+
+
+def test_resume_starts_a_study_where_there_is_none(tmp_path):
+    started = run(write_space(tmp_path), "--resume", "--no-report", "--set", "space.epochs=1")
+    assert started.returncode == 0, started.stderr
+    assert (tmp_path / "results" / "small" / "plan.jsonl").exists()
 
 
 BAD_INPUT = {
@@ -166,7 +246,6 @@ BAD_INPUT = {
     "no epochs": (["--set", "space.epochs=0"], "epochs"),
     "empty grid": (["--set", "space.num_blocks={grid: []}"], "num_blocks"),
     "no such data": (["--data", "nowhere"], "nowhere"),
-    "nothing to resume": (["--resume"], "holds no study"),
     "results is a file": (["--results", "space.yaml"], "is a file"),
     "results hold other files": (["--results", "."], "holds no study"),
     "too many CPUs": (["--set", "resources.cpus=1000"], "1000 CPUs"),

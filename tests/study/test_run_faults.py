@@ -1,6 +1,5 @@
 """Studies whose processes are killed, interrupted or fail, for real: nothing is lost, and they go on."""
 
-import dataclasses
 import json
 import os
 import signal
@@ -8,35 +7,46 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 import torch
 
 from study.contract.axes import Configuration
+from study.contract.records import read_record
+from study.contract.runs import Run
 from study.data.digits import load_digits
 from study.run import command_line
-from study.training.loop import EpochRecord, train
+from study.training.loop import train
 from tests.study.commands import SMALL, epoch_lines, run, start, wait_for_epoch, write_space
 
 # Long enough for a test to see it running and kill it.
 LONG = SMALL.replace("grid: [0, 1]", "grid: [6]").replace("epochs: 3", "epochs: 12")
 
 
-def numbers(row: dict[str, Any] | EpochRecord) -> list[Any]:
-    """What training computed, of a record's line or of an epoch of the loop; lists, as JSON has them."""
-    values = row if isinstance(row, dict) else dataclasses.asdict(row)
-    keys = ("epoch", "iterations", "train_loss", "train_accuracy", "test_accuracy", "diverged")
-    return [list(values[key]) if isinstance(values[key], tuple) else values[key] for key in keys]
+Numbers = dict[int, list[tuple[object, ...]]]
+
+
+def computed(results: Path, trial_id: str = "0000") -> Numbers:
+    """What training computed of each seed, by its record."""
+    record, _ = read_record(results / "records" / f"{trial_id}.jsonl")
+    assert record is not None
+    return {
+        seed: [(e.epoch, e.iterations, e.train_loss, e.train_accuracy, e.test_accuracy) for e in epochs.values()]
+        for seed, epochs in record.runs().items()
+    }
 
 
 @pytest.fixture(scope="module")
-def undisturbed() -> list[EpochRecord]:
+def undisturbed() -> Numbers:
     """What LONG gives without Ray, without a process that is killed: the loop itself."""
-    assert torch.get_num_threads() == 1  # as a trial has: the last bit depends on it
-    configuration = Configuration(block="residual", num_blocks=6, batch_norm=False, lr=0.05, epochs=12)
-    return list(train(configuration, load_digits(), [0, 1]))
+    assert torch.get_num_threads() == 1  # as a pack has: the last bit depends on it
+    configuration = Configuration(num_blocks=6, lr=0.05, epochs=12)
+    found: Numbers = {0: [], 1: []}
+    for results in train([Run(configuration, seed) for seed in (0, 1)], load_digits()):
+        for r in results:
+            found[r.run].append((r.epoch, r.iterations, r.train_loss, r.train_accuracy, r.test_accuracy))
+    return found
 
 
 def test_a_killed_worker_is_started_again_at_the_exact_next_epoch(tmp_path, undisturbed):
@@ -46,15 +56,13 @@ def test_a_killed_worker_is_started_again_at_the_exact_next_epoch(tmp_path, undi
         out, err = process.communicate(timeout=240)
     assert process.returncode == 0, out + err
     rows = epoch_lines(tmp_path / "results" / "small", "0000")
-    assert len({row["pid"] for row in rows}) == 2
-    # Killed between writing the row and the checkpoint, an epoch is trained again; the row is then the same.
-    last_of_epoch = {row["epoch"]: row for row in rows}
-    assert [numbers(row) for row in last_of_epoch.values()] == [numbers(record) for record in undisturbed]
-    assert len(rows) <= 13
+    assert len({row["pid"] for row in rows}) == 3  # two packs of a seed each, and the process that replaced one
+    assert computed(tmp_path / "results" / "small") == undisturbed
+    assert len(rows) == 24
 
 
-def test_rarer_checkpoints_and_a_trial_that_stops_when_it_has_diverged(tmp_path, undisturbed):
-    """The killed trial goes back to epoch 4 or 8, and still gives every epoch once, the same as ever."""
+def test_rarer_checkpoints_and_a_run_that_stops_when_it_has_diverged(tmp_path, undisturbed):
+    """The killed pack goes back to epoch 4 or 8, and still gives every epoch once, the same as ever."""
     space, results = write_space(tmp_path, LONG.replace("lr: 0.05", "lr: {grid: [0.05, 1.0e+30]}")), tmp_path / "out"
     options = ["--set", "checkpoint={every: 4, keep: 1}", "--set", "on_divergence=stop", "--results", "out"]
     with start(space, *options) as process:
@@ -62,19 +70,14 @@ def test_rarer_checkpoints_and_a_trial_that_stops_when_it_has_diverged(tmp_path,
         os.kill(row["pid"], signal.SIGKILL)
         out, err = process.communicate(timeout=240)
     assert process.returncode == 0, out + err
-    rows = epoch_lines(results, "0000")
-    assert len(rows) > 12
-    last_of_epoch = {row["epoch"]: row for row in rows}
-    assert [numbers(row) for row in last_of_epoch.values()] == [numbers(record) for record in undisturbed]
-    curves = pd.read_parquet(results / "curves.parquet")
-    assert not curves.duplicated(["trial_id", "seed", "epoch"]).any()
-    (diverged,) = epoch_lines(results, "0001")
-    assert diverged["diverged"] == [True, True]
-    assert diverged["train_loss"] == [None, None]
-    trials = pd.read_parquet(results / "trials.parquet").set_index("trial_id")
-    assert trials["status"].tolist() == ["completed", "completed"]
-    assert trials["epochs_done"].tolist() == [12, 1]
-    assert len(list(results.glob("trials/session-001/0000_*/checkpoint_*"))) == 1
+    assert len(epoch_lines(results, "0000")) == 24
+    assert computed(results) == undisturbed
+    diverged = epoch_lines(results, "0001")
+    assert sorted(row["seeds"] for row in diverged) in ([[0], [1]], [[0, 1]])
+    assert all(loss is None for row in diverged for loss in row["train_loss"])
+    runs = pd.read_parquet(results / "trials.parquet")
+    assert set(runs["state"]) == {"completed"}
+    assert runs["epochs_done"].tolist() == [12, 12, 1, 1]
 
 
 def test_a_killed_driver_loses_nothing_and_resumes_bit_for_bit(tmp_path, undisturbed):
@@ -83,20 +86,20 @@ def test_a_killed_driver_loses_nothing_and_resumes_bit_for_bit(tmp_path, undistu
         wait_for_epoch(results, 3, process)
         process.kill()
     # Worse: the newest checkpoint and the end of the record are torn, and Ray's own state is empty.
-    newest = max(results.glob("trials/session-001/0000_*/checkpoint_*/state.pt"))
-    newest.write_bytes(newest.read_bytes()[:1000])
+    for pack in results.glob("trials/session-001/p*"):
+        newest = max(pack.glob("checkpoint_*/state.pt"))
+        newest.write_bytes(newest.read_bytes()[:1000])
     record = results / "records" / "0000.jsonl"
     record.write_bytes(record.read_bytes()[:-40])
     for state in results.glob("trials/session-001/experiment_state-*.json"):
         state.write_text("")
     resumed = run(space, "--no-report", "--resume")
     assert resumed.returncode == 0, resumed.stderr
+    assert "damaged" in resumed.stdout
+    assert computed(results) == undisturbed
     curves = pd.read_parquet(results / "curves.parquet")
-    for position, seed in enumerate([0, 1]):
-        of_seed = curves[curves["seed"] == seed]
-        assert of_seed["epoch"].tolist() == [record.epoch for record in undisturbed]
-        for measure in ("train_loss", "train_accuracy", "test_accuracy"):
-            assert of_seed[measure].tolist() == [getattr(record, measure)[position] for record in undisturbed]
+    assert not curves.duplicated(["trial_id", "seed", "epoch"]).any()
+    assert len(curves) == 24
     sessions = json.loads((results / "provenance.json").read_text())["sessions"]
     assert [session["outcome"] for session in sessions] == ["running", "completed"]
     assert {path.name for path in (results / "trials").iterdir()} == {"session-001", "session-002"}
@@ -132,12 +135,12 @@ def test_an_interrupted_study_keeps_its_results_and_says_how_to_go_on(tmp_path, 
     monkeypatch.chdir(tmp_path)
     out, err = interrupt_in_the_middle(tmp_path, interrupt)
     results = tmp_path / "results" / "small"
-    assert "interrupted: stopping the trials" in out
+    assert "interrupted: stopping the runs" in out
     assert "Traceback" not in out + err
-    trials = pd.read_parquet(results / "trials.parquet")
-    assert list(trials["status"]) == ["interrupted"]
-    assert trials["epochs_done"].tolist() == [len(epoch_lines(results, "0000"))]
-    assert len(pd.read_parquet(results / "curves.parquet")) >= 4
+    runs = pd.read_parquet(results / "trials.parquet")
+    assert list(runs["state"]) == ["interrupted", "interrupted"]
+    assert runs["epochs_done"].tolist() == [len(epochs) for epochs in computed(results).values()]
+    assert len(pd.read_parquet(results / "curves.parquet")) == runs["epochs_done"].sum()
     assert json.loads((results / "provenance.json").read_text())["sessions"][-1]["outcome"] == "interrupted"
 
 
@@ -162,28 +165,48 @@ def test_ctrl_c_before_anything_runs_ends_at_once_and_well(tmp_path, waited_for)
     assert not (tmp_path / "results" / "small").exists()
 
 
-def test_a_failed_trial_gives_status_1_and_is_tried_again_by_resume(tmp_path):
-    """The record of one trial cannot be written: a folder stands in its place."""
+def test_a_record_that_cannot_be_written_breaks_the_session_and_it_goes_on(tmp_path):
+    """A folder stands in the place of one configuration's record."""
     results = tmp_path / "results" / "small"
     space = write_space(tmp_path)
     with start(space, "--no-report") as process:
-        # Made as soon as the session has read the records: its trials take seconds to start.
-        while not (results / "trials.parquet").exists():
+        # Made as soon as the session has read the records: its packs take seconds to start.
+        while not (results / "plan.jsonl").exists():
             assert process.poll() is None
             time.sleep(0.05)
         (results / "records" / "0001.jsonl").mkdir(parents=True)
         out, err = process.communicate(timeout=240)
-    assert process.returncode == 1, out + err
-    assert "trial 0001" in out
-    assert "1 of 2 trials failed" in out
-    trials = pd.read_parquet(results / "trials.parquet").set_index("trial_id")
-    assert list(trials["status"]) == ["completed", "failed"]
-    assert "IsADirectoryError" in trials["error"]["0001"]
+    assert process.returncode == 3, out + err
+    assert "0001.jsonl" in err
+    assert "the session broke off; what was trained is kept. To go on: " in out
     (results / "records" / "0001.jsonl").rmdir()
     again = run(space, "--no-report", "--resume")
     assert again.returncode == 0, again.stderr
-    assert "1 of 2 trials to run" in again.stdout
-    assert list(pd.read_parquet(results / "trials.parquet")["status"]) == ["completed", "completed"]
+    assert set(pd.read_parquet(results / "trials.parquet")["state"]) == {"completed"}
+
+
+def test_a_failed_run_gives_status_1_and_is_tried_again_by_resume(tmp_path):
+    """A pack is killed more often than it may be; the other one does not mind."""
+    results = tmp_path / "results" / "small"
+    space = write_space(tmp_path, LONG.replace("epochs: 12", "epochs: {grid: [12]}"))
+    with start(space, "--no-report") as process:
+        killed = set[int]()
+        while process.poll() is None:
+            pids = {row["pid"] for row in epoch_lines(results, "0000") if row["seeds"] == [0]} - killed
+            for pid in pids if len(killed) < 3 else ():
+                os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+            time.sleep(0.02)
+        out, err = process.communicate(timeout=240)
+    assert process.returncode == 1, out + err
+    assert "seed 0 failed: " in out
+    assert "1 of 2 runs failed" in out
+    runs = pd.read_parquet(results / "trials.parquet")
+    assert list(runs["state"]) == ["failed", "completed"]
+    again = run(space, "--no-report", "--resume")
+    assert again.returncode == 0, again.stderr
+    assert "1 of 2 runs to train" in again.stdout
+    assert list(pd.read_parquet(results / "trials.parquet")["state"]) == ["completed", "completed"]
 
 
 def test_two_processes_cannot_run_in_one_results_directory(tmp_path):

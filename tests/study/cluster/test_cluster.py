@@ -82,7 +82,7 @@ def test_a_running_cluster_is_joined_with_its_token(tmp_path):
     assert len(nodes_of(tmp_path / "again")) == 1
 
 
-def test_two_machines_share_the_trials(tmp_path):
+def test_two_machines_share_the_packs(tmp_path):
     space = write_space(tmp_path, SMALL.replace("grid: [0, 1]", "grid: [5, 6]").replace("epochs: 3", "epochs: 12"))
     with subprocess.Popen(
         [sys.executable, "-c", TWO_NODES],
@@ -103,10 +103,10 @@ def test_two_machines_share_the_trials(tmp_path):
     assert larger.returncode == 2
     assert "--set resources.gpus=1" in larger.stderr
     assert not (tmp_path / "larger").exists()
-    assert "up to 2 trials at once" in process.stdout
+    assert "up to 2 at once" in process.stdout
     results = tmp_path / "results" / "small"
-    assert list(pd.read_parquet(results / "trials.parquet")["status"]) == ["completed", "completed"]
+    assert set(pd.read_parquet(results / "trials.parquet")["state"]) == {"completed"}
     assert len(nodes_of(results)) == 2
-    # Each machine has one CPU, so trials that run at the same time run on different machines.
+    # Each machine has one CPU, so packs that run at the same time run on different machines.
     times = [[row["finished"] for row in epoch_lines(results, trial_id)] for trial_id in ("0000", "0001")]
     assert max(each[0] for each in times) < min(each[-1] for each in times)

@@ -75,9 +75,9 @@ def witness(trainable: type[PackTrainable], folder: Path) -> type[PackTrainable]
     """The trainable with the folder it writes to; Ray's processes were started before the test knew it."""
 
     class WithFolder(trainable):
-        def setup(self, config: dict[str, Any], **given: Any) -> None:
+        def setup(self, config: dict[str, Any], data: Any = None, settings: Any = None) -> None:
             os.environ["PYTEST_WITNESS"] = str(folder)
-            super().setup(config, **given)
+            super().setup(config, data, settings)
 
     return WithFolder
 
@@ -135,7 +135,7 @@ def test_what_ray_hears_is_the_mean_and_not_the_rows(tmp_path):
     _, outcome = fit(tmp_path, [Planned(SMALL, (0, 1))])
     metrics = outcome[0].metrics
     assert metrics is not None
-    last = [each[-1] for each in numbers(tmp_path, "0000").values()]
+    last: list[Any] = [each[-1] for each in numbers(tmp_path, "0000").values()]
     assert metrics["train_accuracy"] == pytest.approx((last[0][3] + last[1][3]) / 2)
     assert "validation_accuracy" not in metrics
     assert "lines" not in (Path(outcome[0].path) / "result.json").read_text()
