@@ -48,7 +48,9 @@ def network_of(training: Training, index: int) -> dict[str, torch.Tensor]:
 def numbers(results: Iterable[EpochResult]) -> list[tuple[str, ...]]:
     """What does not depend on the clock or on the place in a pack, comparable where it is not a number, too."""
     return [
-        tuple(map(repr, (r.epoch, r.iterations, r.train_loss, r.train_accuracy, r.validation_accuracy, r.test_accuracy)))
+        tuple(
+            map(repr, (r.epoch, r.iterations, r.train_loss, r.train_accuracy, r.validation_accuracy, r.test_accuracy))
+        )
         for r in results
     ]
 

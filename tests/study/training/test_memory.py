@@ -35,7 +35,9 @@ def room_for(monkeypatch):
 
     def limit(most: int, moment: str = "step") -> None:
         monkeypatch.setattr(
-            backends, "backend_for", lambda network, *rest: TooSmall(made(network, *rest), network.replicas, most, moment)
+            backends,
+            "backend_for",
+            lambda network, *rest: TooSmall(made(network, *rest), network.replicas, most, moment),
         )
 
     return limit
