@@ -73,20 +73,22 @@ def parts_of_epoch(training: Training, device: str) -> dict[str, float]:
     as forward), backward all the rest of a step: loss, gradients and update.
     """
     watch = Stopwatch(device, every_lap=True)
-    computation = training.computation
-    evaluate = computation.evaluate
+    (chunk,) = training.chunks
+    backend = chunk.backend
+    evaluate = backend.evaluate
 
     def timed_evaluate(images: Images) -> Iterator[tuple[Tensor, Tensor]]:
         watch.start()
         yield from evaluate(images)
         watch.lap("accuracy")
 
-    before = training.seconds
     with (
-        mock.patch.object(computation, "logits", watch.around("forward", computation.logits)),
-        mock.patch.object(computation, "evaluate", timed_evaluate),
+        mock.patch.object(backend, "logits", watch.around("forward", backend.logits)),
+        mock.patch.object(backend, "evaluate", timed_evaluate),
         mock.patch.object(Images, "batch", watch.around("data", Images.batch, within="forward")),
     ):
+        start = time.perf_counter()
         training.run_epoch()
-    watch.seconds["backward"] = training.seconds - before - sum(watch.seconds.values())
+        seconds = time.perf_counter() - start
+    watch.seconds["backward"] = seconds - sum(watch.seconds.values())
     return watch.seconds

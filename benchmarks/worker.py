@@ -19,9 +19,9 @@ from benchmarks.cases import TIME, Case
 from benchmarks.shared_images import cut, model_epochs, open_images
 from benchmarks.stopwatch import parts_of_epoch
 from study.contract.axes import Configuration
+from study.contract.runs import Run
 from study.data import ImageData
 from study.training import graphs
-from study.training.backends import BATCH_SIZE
 from study.training.loop import Training
 
 Found = dict[str, Any]
@@ -65,7 +65,7 @@ def prepare_study(case: Case, data: ImageData) -> Measure:
     def measure(task: str) -> Found:
         found: Found = {
             "model_epochs": case.replicas * model_epochs(data),
-            "computation": training.computation.name,
+            "computation": training.backend,
         }
         if task == TIME:
             return found | {"seconds": seconds_of_epoch(training)}
@@ -82,9 +82,8 @@ def warm_training(case: Case, data: ImageData) -> Training:
     """A training whose next epoch holds nothing that comes up only once."""
 
     def training_on(images: ImageData) -> Training:
-        return Training(
-            configuration_of(case), images, range(case.replicas), device=case.device, precision=case.precision
-        )
+        runs = [Run(configuration_of(case), seed) for seed in range(case.replicas)]
+        return Training(runs, images, device=case.device, precision=case.precision)
 
     training = training_on(data)
     if case.device == "cpu":  # where what comes up once belongs to the process, and an epoch is long
@@ -115,13 +114,14 @@ def host_seconds_per_step(training: Training, device: str) -> float:
     On a CPU, where nothing is queued, that is the step itself.
     """
     wait = torch.cuda.synchronize if device != "cpu" else lambda: None
+    size = training.runs[0].configuration.batch_size
     seconds = []
     for _ in range(_QUEUES if device != "cpu" else 1):
-        training._position.zero_()  # the loop has no public step, as nobody else should take one
+        training.begin_epoch()
         wait()
         start = time.perf_counter()
         for _ in range(_QUEUED_STEPS):
-            training._step(BATCH_SIZE)
+            training.step(size)
         seconds.append((time.perf_counter() - start) / _QUEUED_STEPS)
     wait()
     return statistics.median(seconds)

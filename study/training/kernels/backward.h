@@ -6,6 +6,7 @@
 #include "images.h"
 #include "layout.h"
 #include "norm.h"
+#include "stem.h"
 #include "vectors.h"
 #include "winograd.h"
 #include "workspace.h"
@@ -13,7 +14,7 @@
 namespace {
 
 // The gradient of the last convolution's input, zero where a mask is given and not positive.
-template <class T> void last_input_gradient(const Vector<T>* slope, const T* weights, const Vector<T>* mask, Vector<T>* out) {
+template <class T> void last_input_gradient(const Vector<T>* grad, const T* weights, const Vector<T>* mask, Vector<T>* out) {
     each_pixel([&](int at, int) { out[at] = Vector<T>{}; });
     for (int y = 0; y < OUT_SIDE; ++y)
         for (int i = 0; i < CHANNELS; ++i)
@@ -22,7 +23,7 @@ template <class T> void last_input_gradient(const Vector<T>* slope, const T* wei
                 for (int o = 0; o < OUT_CHANNELS; ++o)
                     for (int x = 0; x < OUT_SIDE; ++x)
                         for (int kx = 0; kx < 3; ++kx)
-                            row[2 * x + kx] += slope[(y * OUT_CHANNELS + o) * OUT_SIDE + x] *
+                            row[2 * x + kx] += grad[(y * OUT_CHANNELS + o) * OUT_SIDE + x] *
                                                weights[((o * CHANNELS + i) * 3 + ky) * 3 + kx];
             }
     if (mask) each_pixel([&](int at, int) { out[at] = where_positive(mask[at], out[at]); });
@@ -74,7 +75,9 @@ template <class T> struct Backward {
         clear_sums();
         for (int g = 0; g < space.groups; ++g)
             Stem<T>::gradient(space.image(g), space.slope(g), weight_sums(), bias_sums());
-        Stem<T>::unpack(weight_sums(), bias_sums(), gradients.stem_weight(), gradients.stem_bias());
+        ComposedStem<T> composed;
+        Stem<T>::unpack(weight_sums(), bias_sums(), composed.kernel, composed.bias);
+        composed.decompose(parameters, gradients);
     }
 
   private:

@@ -6,6 +6,7 @@
 #include "images.h"
 #include "layout.h"
 #include "norm.h"
+#include "stem.h"
 #include "vectors.h"
 #include "winograd.h"
 #include "workspace.h"
@@ -23,10 +24,12 @@ template <class T> struct Forward {
 
     void stem(const uint8_t* images, const int64_t* index, const T* table) const {
         alignas(64) T packed[STEM_WEIGHTS];
-        Stem<T>::pack(parameters.stem_weight(), packed);
+        ComposedStem<T> composed;
+        composed.compose(parameters);
+        Stem<T>::pack(composed.kernel, packed);
         for (int g = 0; g < space.groups; ++g) {
             gather<T>(images, index + g * LANES<T>, space.lanes(g, batch), table, space.image(g));
-            Stem<T>::template forward<After::NOTHING, false>(space.image(g), packed, parameters.stem_bias(), nullptr, nullptr,
+            Stem<T>::template forward<After::NOTHING, false>(space.image(g), packed, composed.bias, nullptr, nullptr,
                                                             space.input(0, g));
         }
     }

@@ -8,6 +8,7 @@
 #include "images.h"
 #include "layout.h"
 #include "norm.h"
+#include "stem.h"
 #include "vectors.h"
 #include "winograd.h"
 
@@ -28,7 +29,9 @@ void infer(const Shape* shape, T* const* parameters, T* const* running, int repl
     T* last = stem + STEM_WEIGHTS;
     T* packed = last + LAST_WEIGHTS;
     T* biases = packed + layers * LIFTED_WEIGHTS;
-    Stem<T>::pack(tensors.stem_weight(), stem);
+    ComposedStem<T> composed;
+    composed.compose(tensors);
+    Stem<T>::pack(composed.kernel, stem);
     Last<T>::pack(tensors.last_weight(layers), last);
     for (int layer = 0; layer < layers; ++layer) {
         T scale[CHANNELS];
@@ -50,7 +53,7 @@ void infer(const Shape* shape, T* const* parameters, T* const* running, int repl
         for (int lane = 0; lane < LANES<T>; ++lane) index[lane] = first + done + lane;
         gather<T>(images, index, lanes, table, image);
         V *x = buffers[0], *between = buffers[1], *y = buffers[2];
-        Stem<T>::template forward<After::NOTHING, false>(image, stem, tensors.stem_bias(), nullptr, nullptr, x);
+        Stem<T>::template forward<After::NOTHING, false>(image, stem, composed.bias, nullptr, nullptr, x);
         for (int layer = 0; layer < layers; layer += 2) {
             const T *first_weights = packed + layer * LIFTED_WEIGHTS, *second_weights = first_weights + LIFTED_WEIGHTS;
             const T *first_bias = biases + layer * CHANNELS, *second_bias = first_bias + CHANNELS;

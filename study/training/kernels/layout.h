@@ -26,9 +26,11 @@ template <class T> struct Tensors {
     bool batch_norm;
 
     T* at(int index, int size) const { return list[index] + int64_t(replica) * size; }
-    int of_layer(int layer) const { return 2 + layer * (batch_norm ? 4 : 2); }
-    T* stem_weight() const { return at(0, STEM_WEIGHTS); }
-    T* stem_bias() const { return at(1, CHANNELS); }
+    int of_layer(int layer) const { return 4 + layer * (batch_norm ? 4 : 2); }
+    T* first_weight() const { return at(0, CHANNELS * COLOURS * 25); }  // of the stem's first convolution
+    T* first_bias() const { return at(1, CHANNELS); }
+    T* second_weight() const { return at(2, CHANNELS * CHANNELS * 25); }
+    T* second_bias() const { return at(3, CHANNELS); }
     T* weight(int layer) const { return at(of_layer(layer), BLOCK_WEIGHTS); }
     T* bias(int layer) const { return at(of_layer(layer) + 1, CHANNELS); }
     T* norm_weight(int layer) const { return at(of_layer(layer) + 2, CHANNELS); }

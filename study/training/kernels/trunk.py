@@ -112,10 +112,10 @@ class KernelTrunk:
         return gradients
 
     def _parameters(self) -> list[Tensor]:
-        """In the order that trunk.cpp expects: the composed stem, the blocks', the last convolution's."""
-        kernel, bias = self._network.composed_stem()
-        conv3 = self._network.conv3
-        return [kernel.contiguous(), bias, *self._network.blocks.parameters(), conv3.weight, conv3.bias]
+        """In the order that trunk.cpp expects: those of the network's convolutions and batch norms."""
+        network = self._network
+        layers = (network.conv1, network.conv2, network.blocks, network.conv3)
+        return [parameter for layer in layers for parameter in layer.parameters()]
 
     def _call(self, name: str, *arguments: Any) -> int:
         function = getattr(self._library, f"{name}_{_NAMES[self._dtype]}")

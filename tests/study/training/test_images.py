@@ -41,7 +41,7 @@ def test_the_whole_range_of_pixels_is_normalised_to_minus_one_to_one():
     torch.testing.assert_close(batch.flatten(), torch.tensor([-1.0, 1.0, -1 / 255]))
 
 
-def test_the_levels_are_what_the_batches_hold():
+def test_the_lookup_table_holds_what_the_batches_hold():
     pixels, _, images = make()
-    looked_up = images.levels[torch.from_numpy(pixels).long()].permute(0, 3, 1, 2)
+    looked_up = images.lookup_table[torch.from_numpy(pixels).long()].permute(0, 3, 1, 2)
     assert torch.equal(looked_up, torch.cat([batch for batch, _ in images.batches(2)]))
