@@ -1,6 +1,7 @@
 """The command line: python -m analysis RESULTS [--out DIR] [--formats svg,png,pdf]."""
 
 import argparse
+import io
 import re
 import sys
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--formats", default="svg,png", help=FORMATS_HELP)
     options = parser.parse_args(arguments)
     formats = tuple(name for part in options.formats.split(",") if (name := part.strip()))
-    if hasattr(sys.stdout, "reconfigure"):
+    if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal or file that cannot hold '±' or the name of a study
     try:
         report = write_report(options.results, options.out, formats)
@@ -45,7 +46,7 @@ def folder(given: str) -> Path:
     """
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", given):
         raise argparse.ArgumentTypeError(
-            f"{given} is not a folder on this machine: copy the results here, and give their folder"
+            f"{given} is not a folder on this machine: copy the results and give their folder"
         )
     return Path(given).expanduser()
 

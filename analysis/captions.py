@@ -4,7 +4,7 @@ CAPTIONS = {
     "convergence": "Accuracy and training loss after each epoch: train dashed, test solid.",
     "convergence_steps": "The same against SGD steps.",
     "convergence_seconds": "The same against the training time of a run, its share of the time of the runs beside it.",
-    "head_to_head": "Two conditions, and their difference epoch by epoch; of two numbers of epochs, what the further epochs change.",
+    "head_to_head": "Two conditions and their difference by epoch; of two numbers of epochs, the gain since the first.",
     "final_accuracy": "Accuracy after the last planned epoch; every point is a run.",
     "forest": "Each row is a difference of two conditions; the verdict is read off the thin line.",
     "survival": "Share of the runs whose test accuracy has reached a threshold by an epoch.",
@@ -93,15 +93,15 @@ METHODS = (
     "Final accuracy is that after the last planned epoch; a run that has not got there has none. "
     "Selected accuracy is the test accuracy at the first best validation epoch. The maximum over "
     "test epochs is never used.",
-    "Means carry 95 % Student-t intervals over seeds, differences 95 % Welch intervals. Conditions that differ in their "
-    "planned epochs alone, at a constant learning rate, are parts of the same runs: their differences are taken run by "
-    "run and carry paired t-intervals. The joint interval is the same at 1 − 0.05 / m for the m comparisons of its "
+    "Means carry 95 % Student-t intervals over seeds, differences 95 % Welch intervals. Conditions that differ in "
+    "their planned epochs alone, at a constant learning rate, are parts of the same runs: their differences are taken "
+    "run by run and carry paired t-intervals. The joint interval is the same at 1 − 0.05 / m for the m comparisons of its "
     "family (Bonferroni).",
     "Verdict against the meaningful difference d: 'larger' when the joint interval lies outside ±d, "
     "'smaller' when it lies inside, else undecided, with the number of seeds per condition at which "
     "an interval of the observed spread would decide.",
-    "Adjusted p-values are m p (Bonferroni), of the t-test of the same method as the interval: below 0.05 exactly where "
-    "the joint interval leaves out 0.",
+    "Adjusted p-values are m p (Bonferroni), of the t-test of the same method as the interval: below 0.05 exactly "
+    "where the joint interval leaves out 0.",
     "Improvement is the probability that a run of a beats a run of b (Mann-Whitney U / n1 n2); the "
     "effect is the difference in pooled standard deviations; paired: over the common seeds.",
     "AULC is the area under the test accuracy over epochs 1..E, divided by E − 1. The gap is "

@@ -1,7 +1,7 @@
 """What a reader must know before believing the figures: the report's warnings."""
 
 import re
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -42,11 +42,12 @@ def edge_warning(findings: Findings, axis: str) -> str | None:
     best = best_by(findings, axis)
     if len(best) < 3:
         return None
-    top = best["accuracy"].idxmax()
+    top = cast(float, best["accuracy"].idxmax())
     if top not in (best.index[0], best.index[-1]) or top == AXES[axis].minimum:
         return None
     inner = best.index[1] if top == best.index[0] else best.index[-2]
-    if not _stands_out(findings, int(best.at[top, "condition"]), int(best.at[inner, "condition"])):
+    conditions = best["condition"].to_dict()
+    if not _stands_out(findings, conditions[top], conditions[inner]):
         return None
     side = "smallest" if top == best.index[0] else "largest"
     name, value = title(axis).lower(), findings.labels.text(axis, top)
@@ -70,9 +71,9 @@ def _measure(findings: Findings) -> str:
 
 def _stands_out(findings: Findings, a: int, b: int) -> bool:
     runs = findings.runs.set_index("seed")
-    sides = (runs.loc[runs["condition"] == number, _measure(findings)] for number in (a, b))
-    paired = same_runs(findings.conditions.loc[a], findings.conditions.loc[b])
-    result = compare(*sides, findings.question.meaningful, paired=paired)
+    ours, theirs = (runs.loc[runs["condition"] == number, _measure(findings)] for number in (a, b))
+    paired = same_runs(findings.point(a), findings.point(b))
+    result = compare(ours, theirs, findings.question.meaningful, paired=paired)
     low = result.interval[0]
     return bool(result.difference > 0) if pd.isna(low) else low > 0
 

@@ -68,6 +68,10 @@ class Findings:
         ]
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
+    def point(self, condition: int) -> dict[str, Any]:
+        """Return the axes and the stage of a condition."""
+        return {factor: self.conditions.at[condition, factor] for factor in FACTORS}
+
     def label(self, condition: int) -> str:
         """Return a condition's words."""
         return str(self.conditions.at[condition, "label"])
@@ -83,7 +87,7 @@ class Findings:
         fixed = [axis for axis in AXES if axis not in self.axes]
         if not self.axes or not fixed or self.conditions.empty:
             return ""
-        first = self.conditions.iloc[0]
+        first = self.point(0)
         said = [axis for axis in fixed if not AXES[axis].quiet or first[axis] != AXES[axis].default]
         return self.labels.condition(first, said) if said else ""
 

@@ -135,9 +135,7 @@ def draw(info: Info) -> Figure:
 def _means(curves: pd.DataFrame, measures: list[str]) -> pd.DataFrame:
     by = ["condition", "epoch"]
     tables = [summarise(curves, by, m).assign(measure=m) for m in measures]
-    tables[-1][["mean", "low", "high"]] = tables[-1][["mean", "low", "high"]].where(
-        mean_loss(curves, by).notna().to_numpy()[:, None]
-    )
+    tables[-1].loc[mean_loss(curves, by).isna().to_numpy(), ["mean", "low", "high"]] = np.nan
     amounts = curves.groupby(by)[["iterations", "seconds"]].mean().reset_index()
     return pd.concat(tables, ignore_index=True).merge(amounts, on=by)
 

@@ -1,7 +1,8 @@
 """Two conditions side by side: their curves, and the curve of their difference with its interval.
 
 Two conditions that differ in their planned epochs alone are parts of the same runs: up to the end of the shorter one
-they are equal. Shown is then what the further epochs change: each run's accuracy minus its own at the shorter one's end.
+they are equal. Shown is then what the further epochs change: the accuracy of each run minus its own at the end of the
+shorter one.
 """
 
 from dataclasses import dataclass
@@ -66,7 +67,9 @@ def info(findings: Findings) -> Info:
             method = "paired" if pair.paired else "Welch"
             differences.append(pd.DataFrame({**sides, **bands, "method": method}))
     cut = beyond(means) or beyond(differences, -100.0)
-    methods = " and ".join("of paired differences" if p else "Welch of a difference" for p in {p.paired for p in pairs})
+    methods = " and ".join(
+        "of paired differences" if p else "Welch of a difference" for p in sorted({p.paired for p in pairs})
+    )
     return Info(
         means=pd.concat(means, ignore_index=True),
         table=pd.concat(differences, ignore_index=True),
@@ -115,13 +118,13 @@ def _apart(a: pd.DataFrame, b: pd.DataFrame) -> dict[str, Any]:
 
 def _gain(findings: Findings, pair: Pair, values: list[pd.DataFrame], measure: str) -> dict[str, Any]:
     """What further epochs change: the longer runs from the end of the shorter on, less their own accuracy there."""
-    ends = [int(findings.conditions.at[number, "epochs"]) for number in (pair.a, pair.b)]
+    ends = [findings.point(number)["epochs"] for number in (pair.a, pair.b)]
     longer = int(ends[1] > ends[0])
     end = min(ends)
     final = (
         findings.runs[findings.runs["condition"] == (pair.a, pair.b)[1 - longer]].set_index("seed")[measure].dropna()
     )
-    curves = values[longer].loc[:, values[longer].columns >= end].dropna()
+    curves = values[longer].loc[:, end:].dropna()
     seeds = curves.index.intersection(final.index)
     change = curves.loc[seeds].to_numpy() - final[seeds].to_numpy()[:, None]
     if not len(seeds):
@@ -132,7 +135,7 @@ def _gain(findings: Findings, pair: Pair, values: list[pd.DataFrame], measure: s
 def _title(findings: Findings, pair: Pair) -> str:
     if not pair.paired:
         return "first minus second condition"
-    first, second = (int(findings.conditions.at[number, "epochs"]) for number in (pair.a, pair.b))
+    first, second = (findings.point(number)["epochs"] for number in (pair.a, pair.b))
     end = min(first, second)
     return f"since epoch {end}, run by run" if first > second else f"epoch {end} minus later, run by run"
 

@@ -57,9 +57,9 @@ def info(findings: Findings) -> Info:
         for level in hues[1:]:
             other = cell[cell[within] == level]
             if len(first) and len(other):
-                paired = same_runs(first.iloc[0], other.iloc[0])
-                sides = (table.set_index("seed")["test_accuracy"] for table in (other, first))
-                result = compare(*sides, findings.question.meaningful, paired=paired)
+                ours, theirs = (table.set_index("seed")["test_accuracy"] for table in (other, first))
+                paired = same_runs(*(findings.point(table["condition"].iloc[0]) for table in (other, first)))
+                result = compare(ours, theirs, findings.question.meaningful, paired=paired)
                 rows.append((place, value, level, result.difference, *result.interval, result.method))
     if not rows:
         raise NoDataError("no two cells side by side have finished runs")
@@ -77,7 +77,8 @@ def info(findings: Findings) -> Info:
         labels=findings.labels,
         meaningful=findings.question.meaningful,
         source=f"{findings.source}. Final test accuracy; 95 % intervals, Student-t left, "
-        f"{_methods(table)} right. Without an interaction the lines are parallel and the difference is the same everywhere.{cut}",
+        f"{_methods(table)} right. Without an interaction the lines "
+        f"are parallel and the difference is the same everywhere.{cut}",
     )
 
 

@@ -1,7 +1,7 @@
 """Final accuracy against a numeric axis: learning rate (log) or planned epochs."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -50,7 +50,7 @@ def info(findings: Findings, axis: str, heading: str) -> Info:
         raise NoDataError(f"runs have finished at one value of the {title(axis).lower()}")
     rest = tuple(a for a in findings.axes if a != axis)
     points = findings.conditions[list(rest)].to_dict("records") if rest else []
-    names = [findings.labels.condition(point, rest) for point in points]
+    names = [findings.labels.condition(cast(dict[str, Any], point), rest) for point in points]
     series = tuple(dict.fromkeys(names)) if len(set(names)) <= MOST_LINES else ()
     number = pd.Series(names or [""] * len(findings.conditions), index=findings.conditions.index)
     named = runs["condition"].map(number) if series else pd.Series("", index=runs.index)

@@ -61,7 +61,8 @@ def info(findings: Findings) -> Info:
         table=table,
         lanes=tuple(lanes),
         busy=busy,
-        source=f"{findings.source}. A bar is a pack of runs, named by its configurations; lanes busy {100 * busy:.0f} % of the time.",
+        source=f"{findings.source}. A bar is a pack of runs, named by its configurations; "
+        f"lanes busy {100 * busy:.0f} % of the time.",
     )
 
 

@@ -3,10 +3,10 @@
 The unit of every statistic is the run (one seed); runs of different seeds are independent.
 Accuracies and differences are in percent and percentage points.
 
-Two methods. Welch's t (Welch 1947) for independent conditions. The paired t (Student 1908) for two conditions whose runs
-with one seed are parts of the same run: with a constant learning rate a run of 25 epochs is the beginning of the run of
-51 epochs with its seed, so the two accuracies are two readings of one run, and their differences, a run each, are what
-is independent. Which method applies follows from the design of the study, never from its results.
+Two methods. Welch's t (Welch 1947) for independent conditions. The paired t (Student 1908) for two conditions whose
+runs with one seed are parts of the same run: with a constant learning rate a run of 25 epochs is the beginning of the
+run of 51 epochs with its seed, so the two accuracies are two readings of one run, and their differences, a run each,
+are what is independent. Which method applies follows from the design of the study, never from its results.
 """
 
 import math
