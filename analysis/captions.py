@@ -95,8 +95,8 @@ METHODS = (
     "test epochs is never used.",
     "Means carry 95 % Student-t intervals over seeds, differences 95 % Welch intervals. Conditions that differ in "
     "their planned epochs alone, at a constant learning rate, are parts of the same runs: their differences are taken "
-    "run by run and carry paired t-intervals. The joint interval is the same at 1 − 0.05 / m for the m comparisons of its "
-    "family (Bonferroni).",
+    "run by run and carry paired t-intervals. The joint interval is the same at 1 − 0.05 / m for the m comparisons of "
+    "its family (Bonferroni).",
     "Verdict against the meaningful difference d: 'larger' when the joint interval lies outside ±d, "
     "'smaller' when it lies inside, else undecided, with the number of seeds per condition at which "
     "an interval of the observed spread would decide.",
