@@ -1,6 +1,8 @@
 """The command line: python -m analysis RESULTS [--out DIR] [--formats svg,png,pdf]."""
 
 import argparse
+import io
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,11 +22,13 @@ FORMATS_HELP = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the report of a results directory; 0 when it is written, 2 when the input is wrong."""
     parser = argparse.ArgumentParser(prog="python -m analysis", description=DESCRIPTION)
-    parser.add_argument("results", type=Path, metavar="RESULTS", help="a study's results directory")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="default: RESULTS/report")
+    parser.add_argument("results", type=folder, metavar="RESULTS", help="a study's results directory")
+    parser.add_argument("--out", type=folder, metavar="DIR", help="default: RESULTS/report")
     parser.add_argument("--formats", default="svg,png", help=FORMATS_HELP)
     options = parser.parse_args(arguments)
     formats = tuple(name for part in options.formats.split(",") if (name := part.strip()))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal or file that cannot hold '±' or the name of a study
     try:
         report = write_report(options.results, options.out, formats)
     except (ResultsError, ReportError) as error:
@@ -32,6 +36,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     print_summary(report, Console())
     return 0
+
+
+def folder(given: str) -> Path:
+    """A folder on this machine, with ~ as a shell would read it.
+
+    Raises:
+        argparse.ArgumentTypeError: it is an address of a store.
+    """
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", given):
+        raise argparse.ArgumentTypeError(
+            f"{given} is not a folder on this machine: copy the results and give their folder"
+        )
+    return Path(given).expanduser()
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 CAPTIONS = {
     "convergence": "Accuracy and training loss after each epoch: train dashed, test solid.",
     "convergence_steps": "The same against SGD steps.",
-    "convergence_seconds": "The same against the trial's time, all its seeds trained side by side.",
-    "head_to_head": "Two conditions, and the difference of their means epoch by epoch.",
+    "convergence_seconds": "The same against the training time of a run, its share of the time of the runs beside it.",
+    "head_to_head": "Two conditions and their difference by epoch; of two numbers of epochs, the gain since the first.",
     "final_accuracy": "Accuracy after the last planned epoch; every point is a run.",
     "forest": "Each row is a difference of two conditions; the verdict is read off the thin line.",
     "survival": "Share of the runs whose test accuracy has reached a threshold by an epoch.",
@@ -13,12 +13,12 @@ CAPTIONS = {
     "interaction": "Whether the effect of one axis depends on the other.",
     "learning_rate": "Final test accuracy against the learning rate; crosses are diverged runs.",
     "budget": "Final accuracy against the planned epochs.",
-    "search_history": "The objective of every trial in the order they were made.",
+    "search_history": "The objective of every configuration in the order they were tried.",
     "search_slices": "The objective against each axis.",
-    "search_parallel": "One line a trial through its settings to its objective.",
+    "search_parallel": "One line a configuration through its settings to its objective.",
     "search_importance": "Share of the objective's variance that each axis explains.",
-    "search_rungs": "Every trial's objective until the scheduler stopped it.",
-    "timeline": "Which trial trained on which device; numbers are trials, gaps are idle time.",
+    "search_rungs": "Every configuration's objective until the scheduler stopped it.",
+    "timeline": "Which pack of runs trained on which device; numbers are configurations, gaps are idle time.",
 }
 
 TABLES = {
@@ -30,11 +30,13 @@ TABLES = {
     "other_measures": ("The same comparisons in other measures", "No verdict is read off these."),
     "time_to_accuracy": (
         "Time to an accuracy",
-        "Kaplan-Meier medians over runs; '> E' where fewer than half reached it. Seconds are the trial's.",
+        "Kaplan-Meier medians over runs; '> E' where fewer than half reached it. Seconds are those of a run.",
     ),
     "logrank": ("Logrank tests of epochs to an accuracy", "p adjusted by Holm over the family."),
-    "trials": ("Trials", ""),
-    "runs": ("Runs", ""),
+    "runs": (
+        "Runs",
+        "Every run of the plan; derived ones are the beginning of a longer run, never trained by themselves.",
+    ),
 }
 
 # The columns a reader of the page needs, in order; the CSV files hold the rest. T stands for the
@@ -47,14 +49,19 @@ SHOWN = {
     ),
     "comparisons": (
         *("a", "b", "difference", "interval_low", "joint_interval_low", "verdict"),
-        *("seeds_needed", "p_adjusted", "adjustment", "improvement", "effect"),
+        *("seeds_needed", "method", "p_adjusted", "improvement", "effect"),
         *("paired_interval_low", "correlation", "mean_a", "mean_b", "n_a", "n_b", "family"),
         *("family_size", "p", "note"),
     ),
     "other_measures": (
         *("measure", "a", "b", "difference", "interval_low", "joint_interval_low"),
-        *("p_adjusted", "adjustment", "improvement", "effect", "paired_interval_low"),
+        *("method", "p_adjusted", "improvement", "effect", "paired_interval_low"),
         *("correlation", "mean_a", "mean_b", "n_a", "n_b", "family"),
+    ),
+    "runs": (
+        *("trial_id", "configuration", "seed", "state", "derived", "epochs_done", "test_accuracy", "train_accuracy"),
+        *("selected_accuracy", "gap", "aulc", "train_loss", "diverged", "diverged_at", "seconds", "host", "device"),
+        *("pack", "error"),
     ),
     "time_to_accuracy": (*("configuration", "threshold", "reached", "n", "text", "median_steps", "median_seconds"),),
 }
@@ -86,16 +93,18 @@ METHODS = (
     "Final accuracy is that after the last planned epoch; a run that has not got there has none. "
     "Selected accuracy is the test accuracy at the first best validation epoch. The maximum over "
     "test epochs is never used.",
-    "Means carry 95 % Student-t intervals over seeds, differences 95 % Welch intervals. The joint "
-    "interval is Welch's at 1 − 0.05 / m for the m comparisons of its family (Bonferroni).",
+    "Means carry 95 % Student-t intervals over seeds, differences 95 % Welch intervals. Conditions that differ in "
+    "their planned epochs alone, at a constant learning rate, are parts of the same runs: their differences are taken "
+    "run by run and carry paired t-intervals. The joint interval is the same at 1 − 0.05 / m for the m comparisons of "
+    "its family (Bonferroni).",
     "Verdict against the meaningful difference d: 'larger' when the joint interval lies outside ±d, "
     "'smaller' when it lies inside, else undecided, with the number of seeds per condition at which "
     "an interval of the observed spread would decide.",
-    "Adjusted p-values: Holm for declared questions; Dunnett for many against the baseline, or Holm "
-    "of Welch's tests where the spreads differ; Benjamini-Hochberg for exploratory comparisons.",
+    "Adjusted p-values are m p (Bonferroni), of the t-test of the same method as the interval: below 0.05 exactly "
+    "where the joint interval leaves out 0.",
     "Improvement is the probability that a run of a beats a run of b (Mann-Whitney U / n1 n2); the "
     "effect is the difference in pooled standard deviations; paired: over the common seeds.",
     "AULC is the area under the test accuracy over epochs 1..E, divided by E − 1. The gap is "
-    "training minus test accuracy. Diverged runs stay in every mean.",
-    "Seconds are the trial's own time for training and accuracies, all its seeds side by side.",
+    "training minus test accuracy. Diverged runs stay in every mean accuracy; a mean loss that holds one is not given.",
+    "Seconds are a run's share of the time that its process spent on training and accuracies.",
 )

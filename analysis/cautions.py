@@ -1,89 +1,112 @@
 """What a reader must know before believing the figures: the report's warnings."""
 
 import re
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
+from analysis.axes import numeric, title
 from analysis.findings import Findings
-from analysis.question import AXIS_TITLES, NUMERIC, tick_label
-from analysis.results import counted
-from analysis.statistics.comparison import half_width
+from analysis.ledger import counted
+from analysis.statistics.comparison import compare, half_width
+from analysis.statistics.families import same_runs
 from analysis.words import BEYOND, points
+from study.contract.axes import AXES
 
 FEW_SEEDS = 5
+FEWEST_EQUAL = 10  # accuracies that agree by more than coincidence
 
 
 def cautions(findings: Findings) -> list[str]:
     """Return the warnings of a study, the gravest first."""
     return [
         *findings.problems,
-        *_trials(findings),
+        *_runs(findings),
         *_selection(findings),
         *_seeds(findings),
         *_undecided(findings),
         *_beyond(findings),
         *_diverged(findings),
+        *_alike(findings),
         *_edges(findings),
         *_hardware(findings),
     ]
 
 
-def edge_warning(means: pd.Series, axis: str) -> str | None:
-    """Return a warning when the best of at least three values of an axis is its first or last.
+def edge_warning(findings: Findings, axis: str) -> str | None:
+    """Return a warning when the best of at least three values of an axis is its first or last one.
 
-    means: accuracy by value of the axis, ascending.
+    The best condition there must stand out from the best one at the next value inwards: its 95 % interval, or its mean
+    where one run gives no interval, lies above. The least that an axis can be is no edge.
     """
-    means = means.dropna()
-    if len(means) < 3:
+    best = best_by(findings, axis)
+    if len(best) < 3:
         return None
-    best = means.idxmax()
-    if best not in (means.index[0], means.index[-1]):
+    top = cast(float, best["accuracy"].idxmax())
+    if top not in (best.index[0], best.index[-1]) or top == AXES[axis].minimum:
         return None
-    side = "smallest" if best == means.index[0] else "largest"
-    title = AXIS_TITLES[axis].lower()
-    return f"the best {title} is the {side} tried ({tick_label(axis, best)}): the optimum may lie outside the range"
+    inner = best.index[1] if top == best.index[0] else best.index[-2]
+    conditions = best["condition"].to_dict()
+    if not _stands_out(findings, conditions[top], conditions[inner]):
+        return None
+    side = "smallest" if top == best.index[0] else "largest"
+    name, value = title(axis).lower(), findings.labels.text(axis, top)
+    return f"the best {name} is the {side} tried ({value}): the optimum may lie outside the range"
 
 
-def best_by(findings: Findings, axis: str) -> pd.Series:
-    """Return the accuracy of the best condition at each value of an axis (its mean over seeds).
+def best_by(findings: Findings, axis: str) -> pd.DataFrame:
+    """Return `condition` and `accuracy` of the best condition at each value of an axis (its mean over seeds).
 
-    Validation accuracy where there is a validation set, else test accuracy.
+    Indexed by the value, ascending. Validation accuracy where there is a validation set, else test accuracy.
     """
-    measure = "validation_accuracy" if findings.has_validation else "test_accuracy"
-    means = findings.runs.groupby("condition")[measure].mean()
-    return means.groupby(findings.conditions[axis].reindex(means.index)).max()
+    means = findings.runs.groupby("condition")[_measure(findings)].mean().dropna()
+    table = pd.DataFrame({"condition": means.index, "accuracy": means.to_numpy()})
+    table[axis] = findings.conditions[axis].reindex(means.index).to_numpy()
+    return table.sort_values("accuracy", ascending=False).drop_duplicates(axis).set_index(axis).sort_index()
 
 
-def _trials(findings: Findings) -> list[str]:
-    trials = findings.results.trials
+def _measure(findings: Findings) -> str:
+    return "validation_accuracy" if findings.has_validation else "test_accuracy"
+
+
+def _stands_out(findings: Findings, a: int, b: int) -> bool:
+    runs = findings.runs.set_index("seed")
+    ours, theirs = (runs.loc[runs["condition"] == number, _measure(findings)] for number in (a, b))
+    paired = same_runs(findings.point(a), findings.point(b))
+    result = compare(ours, theirs, findings.question.meaningful, paired=paired)
+    low = result.interval[0]
+    return bool(result.difference > 0) if pd.isna(low) else low > 0
+
+
+def _runs(findings: Findings) -> list[str]:
+    runs = findings.results.runs
     lines = []
-    failed = trials[trials["status"] == "failed"]
+    failed = runs[runs["state"] == "failed"]
     for error, group in failed.groupby(failed["error"].fillna("unknown error").astype(str)):
         first = (str(error).strip().splitlines() or ["unknown error"])[-1][:160]
-        lines.append(f"{_trial(group)} failed: {first}")
+        lines.append(f"{_of_configurations(group)} failed: {first}")
     open_states = {
-        "not_started": "not started yet" if findings.results.in_flight else "did not start",
+        "planned": "not started yet" if findings.results.in_flight else "did not start",
         "running": "not finished yet",
         "interrupted": "interrupted before the end",
     }
-    for status, said in open_states.items():
-        group = trials[trials["status"] == status]
+    for state, said in open_states.items():
+        group = runs[runs["state"] == state]
         if len(group):
-            lines.append(f"{_trial(group)} {said}")
-    stopped = int((trials["status"] == "stopped").sum())
+            lines.append(f"{_of_configurations(group)} {said}")
+    stopped = int((runs["state"] == "stopped").sum())
     if stopped:
         lines.append(
-            f"{stopped} of {len(trials)} trials were stopped early by the scheduler: they have no "
+            f"{stopped} of {len(runs)} runs were stopped early by the scheduler: they have no "
             "final accuracy and are in no mean"
         )
     return lines
 
 
-def _trial(group: pd.DataFrame) -> str:
-    names = [str(name) for name in group["trial_id"]]
+def _of_configurations(group: pd.DataFrame) -> str:
+    names = list(dict.fromkeys(map(str, group["trial_id"])))
     shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-    return f"trial{'' if len(names) == 1 else 's'} {shown}:"
+    return f"{counted(len(group), 'run')} of configuration{'' if len(names) == 1 else 's'} {shown}:"
 
 
 def _selection(findings: Findings) -> list[str]:
@@ -144,21 +167,36 @@ def _diverged(findings: Findings) -> list[str]:
     conditions = lost["condition"].nunique()
     return [
         f"{len(lost)} of {len(findings.runs)} runs diverged (loss not finite), "
-        f"in {counted(conditions, 'condition')}; they stay in every mean and are marked"
+        f"in {counted(conditions, 'condition')}; they stay in every mean "
+        "accuracy and are marked; a mean loss that holds one is not given"
     ]
 
 
+def _alike(findings: Findings) -> list[str]:
+    """Name conditions whose runs agree epoch by epoch: what tells them apart does nothing."""
+    kept = findings.curves.sort_values(["condition", "seed", "epoch"])
+    rows = kept.groupby(["condition", "seed"])["test_accuracy"].agg(tuple).groupby("condition").agg(tuple)
+    groups: dict[Any, list[int]] = {}
+    for condition, curves in rows.items():
+        groups.setdefault(curves, []).append(int(str(condition)))
+    lines = []
+    for curves, numbers in groups.items():
+        values = [value for curve in curves for value in curve]
+        if len(numbers) == 1 or len(values) < FEWEST_EQUAL or len(set(values)) == 1:
+            continue  # one of its kind, or a coincidence, or nothing was learned
+        said = " and ".join(f"'{findings.label(number)}'" for number in numbers[:3])
+        lines.append(f"the runs of {said} are equal in every epoch: what tells them apart changes nothing")
+    return lines
+
+
 def _edges(findings: Findings) -> list[str]:
-    axes = [axis for axis in findings.axes if axis in NUMERIC]
-    if findings.runs["test_accuracy"].isna().all():
-        return []
-    return [w for axis in axes if (w := edge_warning(best_by(findings, axis), axis))]
+    return [w for axis in findings.axes if numeric(axis) and (w := edge_warning(findings, axis))]
 
 
 def _hardware(findings: Findings) -> list[str]:
     lines = []
     models = sorted({_model(device) for device in findings.results.log["device"].unique()})
-    hosts = {str(n["cpu"]) for s in _sessions(findings) for n in _nodes(s) if n.get("cpu")}
+    hosts = {str(n["cpu"]) for s in findings.results.sessions for n in _nodes(s) if n.get("cpu")}
     if len(models) > 1 and all(model.startswith("CPU") for model in models):
         lines.append(
             f"mixed computation: trained on {' and '.join(models)}; accuracies agree within rounding, "
@@ -169,7 +207,7 @@ def _hardware(findings: Findings) -> list[str]:
     elif len(hosts) > 1:
         lines.append(f"mixed hardware: {', '.join(sorted(hosts))}; seconds may not compare")
     versions = {
-        tuple(sorted(s["versions"].items())) for s in _sessions(findings) if isinstance(s.get("versions"), dict)
+        tuple(sorted(s["versions"].items())) for s in findings.results.sessions if isinstance(s.get("versions"), dict)
     }
     if len(versions) > 1:
         lines.append("the sessions of this study ran different software versions; see provenance")
@@ -185,11 +223,6 @@ def _model(device: str) -> str:
     if gpu:
         return gpu[1] or "GPU"
     return re.sub(r"^cpu\b", "CPU", device)
-
-
-def _sessions(findings: Findings) -> list[dict[str, Any]]:
-    sessions = findings.results.provenance.get("sessions")
-    return [s for s in sessions if isinstance(s, dict)] if isinstance(sessions, list) else []
 
 
 def _nodes(session: dict[str, Any]) -> list[dict[str, Any]]:

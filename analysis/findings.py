@@ -6,11 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.question import NUMERIC, Question, condition_label, parse
-from analysis.records import AXES
-from analysis.results import Results, counted
-from analysis.statistics.convergence import run_table, time_to
+from analysis.axes import FACTORS, STAGE, Labels, numeric
+from analysis.ledger import counted
+from analysis.question import Question, parse
+from analysis.results import Results
+from analysis.statistics.convergence import carried, run_table, time_to
 from analysis.statistics.families import MEASURES, Pair, comparison_table, pairs
+from study.contract.axes import AXES
 
 MOST_DISTINCT = 12
 MOST_CONFIRMATORY = 200
@@ -20,10 +22,11 @@ MOST_CONFIRMATORY = 200
 class Findings:
     """A study's results with everything derived from them.
 
-    axes: the axes that vary, in order. across, within: what figures put along the axis (or in
-    facets) and in colours; None where nothing varies. conditions: one row per condition, indexed by
-    its number: the axes, label, planned (runs). curves, runs, times: as in `convergence`, with the
-    column `condition`. comparisons: final test accuracy. problems: what is missing or damaged.
+    axes: the axes that vary, in order, and the stage where there are several. across, within: what figures put along
+    the axis (or in facets) and in colours; None where nothing varies. labels: how values are written. conditions: one
+    row per condition, a configuration in a stage, indexed by its number: the axes, stage, label, planned (runs).
+    curves, runs, times: as in `convergence`, with the column `condition`; curves of runs that were stopped when they
+    diverged are carried on. comparisons: final test accuracy. problems: what is missing or damaged.
     """
 
     results: Results
@@ -31,6 +34,7 @@ class Findings:
     axes: tuple[str, ...]
     across: str | None
     within: str | None
+    labels: Labels
     conditions: pd.DataFrame
     curves: pd.DataFrame
     runs: pd.DataFrame
@@ -64,6 +68,10 @@ class Findings:
         ]
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
+    def point(self, condition: int) -> dict[str, Any]:
+        """Return the axes and the stage of a condition."""
+        return {factor: self.conditions.at[condition, factor] for factor in FACTORS}
+
     def label(self, condition: int) -> str:
         """Return a condition's words."""
         return str(self.conditions.at[condition, "label"])
@@ -76,11 +84,12 @@ class Findings:
     @property
     def fixed(self) -> str:
         """The axes that do not vary, in words; '' when all do or none does."""
-        axes = [axis for axis in AXES if axis not in self.axes]
-        if not self.axes or not axes or self.conditions.empty:
+        fixed = [axis for axis in AXES if axis not in self.axes]
+        if not self.axes or not fixed or self.conditions.empty:
             return ""
-        first = {axis: self.conditions[axis].iloc[0] for axis in axes}
-        return condition_label(first, tuple(axes))
+        first = self.point(0)
+        said = [axis for axis in fixed if not AXES[axis].quiet or first[axis] != AXES[axis].default]
+        return self.labels.condition(first, said) if said else ""
 
     @property
     def source(self) -> str:
@@ -89,31 +98,32 @@ class Findings:
         parts = [str(_get(provenance, "data", "name") or "unknown data set")]
         parts += [self.fixed] if self.fixed else []
         parts.append(counted(self.runs["seed"].nunique(), "seed"))
-        sessions = provenance.get("sessions")
-        last: Any = sessions[-1] if isinstance(sessions, list) and sessions else {}
-        date = (last.get("ended") or last.get("started")) if isinstance(last, dict) else None
+        last = self.results.sessions[-1] if self.results.sessions else {}
+        date = last.get("ended") or last.get("started")
         return ", ".join([*parts, str(date)[:10]] if date else parts)
 
 
 def find(results: Results) -> Findings:
     """Compute the findings of a results directory."""
     question, problems = parse(results.study)
-    axes = tuple(a for a in AXES if results.trials[a].nunique() > 1)
-    across, within = _layout(results.trials, axes, question)
-    conditions, number_of = _conditions(results.trials, axes)
-    curves = results.curves.assign(condition=results.curves["trial_id"].map(number_of))
+    factors = tuple(factor for factor in FACTORS if results.runs[factor].nunique() > 1)
+    across, within = _layout(results.runs, factors, question)
+    labels = Labels.of(results.runs)
+    conditions, number_of = _conditions(results.runs, factors, labels)
+    curves = results.curves.assign(condition=results.curves["trial_id"].map(number_of).astype("int64"))
     curves, twice = _without_repeats(curves)
-    runs = run_table(curves)
+    runs = run_table(curves, results.stops_diverged, question.last)
     runs["condition"] = runs["trial_id"].map(number_of).astype("int64")
-    chosen, uncompared = pairs(conditions, axes, question)
+    chosen, uncompared = pairs(conditions, factors, question)
     return Findings(
         results=results,
         question=question,
-        axes=axes,
+        axes=factors,
         across=across,
         within=within,
+        labels=labels,
         conditions=conditions,
-        curves=curves.astype({"condition": "int64"}),
+        curves=carried(curves) if results.stops_diverged else curves,
         runs=runs,
         chosen=tuple(chosen),
         comparisons=comparison_table(runs, chosen, question.meaningful),
@@ -121,17 +131,14 @@ def find(results: Results) -> Findings:
     )
 
 
-def _conditions(trials: pd.DataFrame, axes: tuple[str, ...]) -> tuple[pd.DataFrame, dict[str, int]]:
-    numbers = trials.groupby(list(AXES), sort=False).ngroup()
-    number_of = dict(zip(trials["trial_id"].astype(str), numbers.astype(int), strict=True))
-    conditions = trials[list(AXES)].drop_duplicates().reset_index(drop=True)
-    rows = conditions.to_dict("records")
-    labels = pd.Series([condition_label(row, axes) for row in rows], dtype="str")  # type: ignore[arg-type]
-    alike = labels.duplicated(keep=False)
-    first = trials.drop_duplicates(list(AXES))["trial_id"].astype(str).reset_index(drop=True)
-    conditions["label"] = labels.where(~alike, labels + " (trial " + first + ")")
-    seeds = trials["seeds"].map(len)
-    conditions["planned"] = seeds.groupby(numbers).max().reindex(conditions.index)
+def _conditions(runs: pd.DataFrame, factors: tuple[str, ...], labels: Labels) -> tuple[pd.DataFrame, dict[str, int]]:
+    numbers = runs.groupby(list(FACTORS), sort=False).ngroup()
+    number_of = dict(zip(runs["trial_id"].astype(str), numbers.astype(int), strict=True))
+    conditions = runs[list(FACTORS)].drop_duplicates().reset_index(drop=True)
+    words = [labels.condition(row, factors) for row in conditions.to_dict("records")]  # type: ignore[arg-type]
+    conditions["label"] = pd.Series(words, dtype="str")
+    seeds = runs["seed"].groupby(numbers).nunique()
+    conditions["planned"] = seeds.reindex(conditions.index)
     return conditions, number_of
 
 
@@ -149,22 +156,23 @@ def _without_repeats(curves: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     repeated = curves["trial_id"].to_numpy() != owner.to_numpy()
     names = sorted(set(curves.loc[repeated, "trial_id"].astype(str)))
     said = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-    text = f"trial {said} repeats a configuration and seeds of another trial: counted once"
+    text = f"configuration {said} repeats the settings and seeds of another one: counted once"
     return curves[~repeated].reset_index(drop=True), [text]
 
 
-def _layout(trials: pd.DataFrame, axes: tuple[str, ...], question: Question) -> tuple[str | None, str | None]:
+def _layout(runs: pd.DataFrame, axes: tuple[str, ...], question: Question) -> tuple[str | None, str | None]:
     """Choose the axes that figures are laid out by, the study's own choice first."""
-    few = [a for a in axes if trials[a].nunique() <= MOST_DISTINCT]
+    axes = tuple(axis for axis in axes if axis != STAGE)
+    few = [a for a in axes if runs[a].nunique() <= MOST_DISTINCT]
     across = question.across if question.across in axes else None
     within = question.within if question.within in axes else None
     if across is None:
         rest = [a for a in few if a != within]
-        across = max(rest, key=lambda a: (a in NUMERIC, trials[a].nunique()), default=None)
+        across = max(rest, key=lambda a: (numeric(a), runs[a].nunique()), default=None)
         across = across or next((a for a in axes if a != within), None)
     if within is None and question.across is None:
         rest = [a for a in few if a != across]
-        within = min(rest, key=lambda a: trials[a].nunique(), default=None)
+        within = min(rest, key=lambda a: runs[a].nunique(), default=None)
     return across, within if within != across else None
 
 

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,9 @@ from ruamel.yaml import YAML
 from analysis import words
 from analysis.captions import CAPTIONS, METHODS, SHOWN, TABLES, TITLES
 from analysis.findings import Findings
-from analysis.results import counted
+from analysis.ledger import counted
 from analysis.statistics.comparison import MOST_SEEDS
+from study.contract.axes import AXES, number
 
 MOST_ROWS = 1000
 
@@ -33,10 +35,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Cell:
-    """A table cell: what is read, and the number it sorts by ('' for a missing number)."""
+    """A table cell: what is read, the number it sorts by ('' for a missing number), and whether it is read as one."""
 
     text: str
     sort: str | None = None
+    number: bool = True
 
 
 def html(
@@ -56,13 +59,13 @@ def html(
         name=results.name,
         question=findings.question.text,
         source=findings.source,
-        trials=trial_counts(findings),
+        runs=run_counts(findings),
         verdicts=verdicts,
         tally=words.tally(findings.comparisons, findings.question.meaningful),
         warnings=warnings,
         figures=[_figure(picture) for picture in pictures],
         left_out=left_out,
-        tables=[_table(name, tables[name]) for name in TABLES if name in tables],
+        tables=[_table(name, tables[name], _places(findings)) for name in TABLES if name in tables],
         markdown=markdown(findings, tables.get("summary"), verdicts, warnings),
         settings=_yaml(results.study) or "study.yaml is missing",
         provenance=json.dumps(results.provenance, indent=1, ensure_ascii=False),
@@ -81,21 +84,30 @@ def markdown(
     lines += [findings.question.text, ""] if findings.question.text else []
     for group in verdicts:
         lines += [f"**{group.heading}**", ""] if group.heading else []
-        lines += [f"- {line}" for line in group.lines] + [""]
+        lines += [*(f"- {line}" for line in group.lines), ""] if group.lines else []
         lines += [group.reading, ""] if group.reading else []
+        lines += [group.advice, "", f"    {group.command}", ""] if group.command else []
     if summary is not None and len(summary):
         lines += [*_markdown_table(findings, summary), ""]
         lines += ["Accuracies are means ± standard deviations over n seeds; epochs to an accuracy are medians.", ""]
     lines += [f"- Note: {warning}" for warning in warnings] + ([""] if warnings else [])
-    return "\n".join([*lines, f"{findings.source}. {trial_counts(findings)}", ""])
+    return "\n".join([*lines, f"{findings.source}. {run_counts(findings)}", ""])
 
 
-def trial_counts(findings: Findings) -> str:
-    """Return how many trials there are in each status, in words."""
-    trials = findings.results.trials
-    counts = trials["status"].value_counts()
-    said = ", ".join(f"{counts[s]} {s.replace('_', ' ')}" for s in sorted(counts.index))
-    return f"{counted(len(trials), 'trial')}: {said}." if said else "No trials."
+def run_counts(findings: Findings) -> str:
+    """Return how many runs there are, of how many configurations, and where they stand, in words."""
+    runs = findings.results.runs
+    if runs.empty:
+        return "No runs."
+    counts = runs["state"].value_counts()
+    said = ", ".join(f"{counts[state]} {state}" for state in sorted(counts.index))
+    return f"{counted(len(runs), 'run')} of {counted(runs['trial_id'].nunique(), 'configuration')}: {said}."
+
+
+def _places(findings: Findings) -> dict[str, int]:
+    """The place of each configuration's words in the order of the axes' values, which tables are sorted by."""
+    order = findings.conditions.sort_values(list(findings.axes) or ["label"], kind="stable")
+    return {str(label): place for place, label in enumerate(order["label"])}
 
 
 def _markdown_table(findings: Findings, summary: pd.DataFrame) -> list[str]:
@@ -134,7 +146,7 @@ def _figure(picture: Picture) -> dict[str, Any]:
     }
 
 
-def _table(name: str, table: pd.DataFrame) -> dict[str, Any]:
+def _table(name: str, table: pd.DataFrame, places: Mapping[str, int]) -> dict[str, Any]:
     heading, note = TABLES[name]
     if len(table) > MOST_ROWS:
         note = f"{note} The first {MOST_ROWS:,} of {len(table):,} rows; all are in tables/{name}.csv."
@@ -143,9 +155,9 @@ def _table(name: str, table: pd.DataFrame) -> dict[str, Any]:
     cells: list[list[Cell]] = []
     for column in _order(name, table):
         values = shown[column]
-        title, made = _column(column, values, shown)
-        number = any(cell.sort is not None for cell in made)
-        columns.append({"title": title, "number": number})
+        title, made = _column(column, values, shown, places)
+        numbers = any(cell.sort is not None and cell.number for cell in made)
+        columns.append({"title": title, "number": numbers})
         cells.append(made)
     rows = list(zip(*cells, strict=True))
     note = words.with_note(note, (cell.text for row in rows for cell in row))
@@ -164,10 +176,14 @@ def _order(name: str, table: pd.DataFrame) -> list[str]:
     return [column for column in wanted if column in columns]
 
 
-def _column(name: str, values: pd.Series, table: pd.DataFrame) -> tuple[str, list[Cell]]:
+def _column(name: str, values: pd.Series, table: pd.DataFrame, places: Mapping[str, int]) -> tuple[str, list[Cell]]:
     """Return a column's title and cells; means carry their sd, lower limits their upper ones."""
     stem, _, part = name.rpartition("_")
     title = TITLES.get(name, name.replace("_", " "))
+    if name in ("configuration", "a", "b"):
+        return title, [Cell(str(v), str(places[v]) if v in places else "", number=False) for v in values]
+    if name == "text" or name.startswith("epochs_to_"):
+        return title, [_time(value) for value in values]
     if part == "low":
         pairs = zip(values, table[f"{stem}_high"], strict=True)
         signed = stem.endswith("interval")
@@ -184,7 +200,7 @@ def _cell(name: str, value: Any) -> Cell:
     if value is None or value is pd.NaT:
         return Cell("–")
     if name == "seeds_needed" and value > MOST_SEEDS:
-        return Cell(f"> {MOST_SEEDS:,}", _sort(value))
+        return Cell("no realistic number", _sort(value))
     if isinstance(value, int | np.integer):
         return Cell(str(value), str(value))
     if isinstance(value, float):
@@ -192,11 +208,21 @@ def _cell(name: str, value: Any) -> Cell:
             return Cell("–", "")
         if name == "p" or name == "p_adjusted":
             return Cell(words.p_value(value), _sort(value))
-        if name == "lr" or name == "threshold":
-            return Cell(f"{value:.4g}", _sort(value))
+        if name in AXES:
+            return Cell(number(value), _sort(value))
+        if name == "threshold":
+            return Cell(f"{value:g}", _sort(value))
         text = f"{value:.0f}" if value.is_integer() else f"{value:.2f}"
         return Cell(text.replace("-", "−"), _sort(value))
     return Cell(str(value))
+
+
+def _time(value: Any) -> Cell:
+    """A median number of epochs; one that is censored, '> 25', sorts behind the same number."""
+    if not isinstance(value, str):
+        return Cell("–", "")
+    time = float(value.removeprefix("> "))
+    return Cell(value, _sort(time + 0.5 if value.startswith(">") else time))
 
 
 def _sort(value: float) -> str:

@@ -1,31 +1,20 @@
-"""What the study asks: the `compare` section of study.yaml with its defaults, and how axes are named.
+"""What the study asks: the `compare` section of study.yaml with its defaults.
 
 Reads whatever is there: a missing or unusable entry becomes its default, and is named.
 """
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.records import AXES
+from study.contract.axes import AXES
 
-AXIS_TITLES = {
-    "block": "Block",
-    "num_blocks": "Number of blocks",
-    "batch_norm": "Batch norm",
-    "lr": "Learning rate",
-    "epochs": "Planned epochs",
-}
-SHORT_TITLES = {
-    "block": "Block",
-    "num_blocks": "Blocks",
-    "batch_norm": "Norm",
-    "lr": "LR",
-    "epochs": "Epochs",
-}
-NUMERIC = ("num_blocks", "lr", "epochs")
 THRESHOLDS = (40.0, 50.0, 55.0, 60.0)
 Condition = Mapping[str, Any]
+COMPARE = ("across", "within", "baseline", "meaningful_difference", "measure", "thresholds", "questions")
+# The settings that the analysis reads: a slip in one of them would change what the report says.
+_SETTINGS = ("name", "question", "seeds", "search", "scheduler", "compare", "on_divergence")
 
 
 @dataclass(frozen=True)
@@ -42,6 +31,7 @@ class Question:
     """The question in words and what to compare to answer it.
 
     meaningful: the smallest difference of accuracies that matters, in percentage points.
+    last: how many of a run's last epochs its final values are the mean of.
     thresholds: accuracies in percent whose epochs are counted.
     """
 
@@ -50,6 +40,7 @@ class Question:
     within: str | None = None
     baseline: Condition | None = None
     meaningful: float = 1.0
+    last: int = 1
     thresholds: tuple[float, ...] = THRESHOLDS
     declared: tuple[Declared, ...] = ()
     selects: bool = False
@@ -58,7 +49,7 @@ class Question:
 
 def parse(study: Mapping[str, Any]) -> tuple[Question, list[str]]:
     """Return the question of a study.yaml and the problems met in it."""
-    problems: list[str] = []
+    problems = _slips(study)
     compare = _mapping(study.get("compare"), "compare", problems)
     meaningful = _number(compare.get("meaningful_difference", 1.0), 1.0, problems)
     thresholds = _thresholds(compare.get("thresholds"), problems)
@@ -70,6 +61,7 @@ def parse(study: Mapping[str, Any]) -> tuple[Question, list[str]]:
         within=_axis(compare.get("within"), "within", problems),
         baseline=_condition(compare.get("baseline"), "baseline", problems) or None,
         meaningful=meaningful,
+        last=_last(compare.get("measure", "final"), problems),
         thresholds=thresholds,
         declared=_declared(compare.get("questions") or [], problems),
         selects=algorithm == "optuna" or scheduler not in (None, "none"),
@@ -78,29 +70,29 @@ def parse(study: Mapping[str, Any]) -> tuple[Question, list[str]]:
     return question, problems
 
 
-def value_label(axis: str, value: Any) -> str:
-    """Return a value of an axis in words that stand alone: '3 blocks', 'no batch norm'."""
-    if axis == "batch_norm":
-        return "batch norm" if value else "no batch norm"
-    if axis == "num_blocks":
-        return f"{value} block{'' if value == 1 else 's'}"
-    if axis == "lr":
-        return f"lr {value:.3g}"
-    if axis == "epochs":
-        return f"{value} epoch{'' if value == 1 else 's'}"
-    return str(value)
+def _slips(study: Mapping[str, Any]) -> list[str]:
+    """Name the keys that are none, which would be passed over: in `compare` all, elsewhere those close to one read."""
+    found = []
+    for key in map(str, study):
+        if key not in _SETTINGS and (meant := difflib.get_close_matches(key, _SETTINGS, cutoff=0.8)):
+            found.append(f"study.yaml: {key} is not a setting (did you mean {meant[0]}?); ignored")
+    compare = study.get("compare")
+    found += _unknown(compare if isinstance(compare, Mapping) else {}, COMPARE, "compare")
+    questions = compare.get("questions") if isinstance(compare, Mapping) else None
+    for number, entry in enumerate(questions if isinstance(questions, list) else [], start=1):
+        if isinstance(entry, Mapping):
+            found += _unknown(entry, ("name", "a", "b"), f"compare.questions[{number}]")
+    return found
 
 
-def tick_label(axis: str, value: Any) -> str:
-    """Return a value of an axis for a tick below that axis's own title."""
-    if axis == "batch_norm":
-        return "yes" if value else "no"
-    return f"{value:.3g}" if axis == "lr" else str(value)
-
-
-def condition_label(condition: Condition, axes: tuple[str, ...]) -> str:
-    """Return a condition in words, by the axes that tell it apart (all of them if none does)."""
-    return ", ".join(value_label(axis, condition[axis]) for axis in axes or AXES)
+def _unknown(section: Mapping[Any, Any], known: Iterable[str], where: str) -> list[str]:
+    found = []
+    for key in map(str, section):
+        if key not in known:
+            meant = difflib.get_close_matches(key, list(known))
+            hint = f"did you mean {meant[0]}?" if meant else f"there are {', '.join(known)}"
+            found.append(f"study.yaml: {where}.{key} is not a setting ({hint}); ignored")
+    return found
 
 
 def _mapping(value: Any, name: str, problems: list[str]) -> Mapping[str, Any]:
@@ -131,6 +123,16 @@ def _number(value: Any, default: float, problems: list[str]) -> float:
         f"study.yaml: compare.meaningful_difference: {value!r} is not a number above 0; {default:g} is assumed"
     )
     return default
+
+
+def _last(value: Any, problems: list[str]) -> int:
+    if value in (None, "final"):
+        return 1
+    last = value.get("last") if isinstance(value, Mapping) else None
+    if isinstance(last, int) and not isinstance(last, bool) and last >= 1:
+        return last
+    problems.append(f"study.yaml: compare.measure: {value!r} is neither final nor {{last: K}}; final is assumed")
+    return 1
 
 
 def _thresholds(value: Any, problems: list[str]) -> tuple[float, ...]:

@@ -13,14 +13,15 @@ from rich.padding import Padding
 from rich.table import Table
 
 from analysis import page, style, tables, words
+from analysis.axes import short_title
 from analysis.captions import TABLES
 from analysis.cautions import cautions
 from analysis.figures.catalogue import CATALOGUE, Entry
 from analysis.figures.common import NoDataError
 from analysis.findings import Findings, find
-from analysis.question import SHORT_TITLES, tick_label
-from analysis.records import AXES
+from analysis.ledger import first_line
 from analysis.results import read
+from study.contract.axes import AXES
 
 MOST_PRINTED = 30
 
@@ -77,7 +78,6 @@ def write_report(directory: Path, out: Path | None = None, formats: Sequence[str
         "time_to_accuracy": times,
         "logrank": tables.logrank_table(findings),
         "runs": tables.run_rows(findings),
-        "trials": tables.trial_rows(findings),
     }
     shown = {name: table for name, table in shown.items() if len(table)}
     tables.write({**shown, **numbers}, out / "tables")
@@ -110,12 +110,15 @@ def print_summary(report: Report, console: Console) -> None:
             console.print(Padding(f"• {escape(str(line))}", (0, 0, 0, 2)), highlight=False)
         if group.reading:
             console.print(Padding(f"[dim]{escape(group.reading)}[/dim]", (0, 0, 0, 2)))
+        if group.command:
+            console.print(Padding(f"[dim]{escape(group.advice)}[/dim]", (0, 0, 0, 2)))
+            console.print(f"  {group.command}", soft_wrap=True, highlight=False, markup=False)
     for line in words.tally(findings.comparisons, findings.question.meaningful):
         console.print(f"[dim]{escape(line)}[/dim]", highlight=False)
     for line in report.warnings[:MOST_PRINTED]:
         console.print(f"[yellow]![/yellow] {escape(line)}", highlight=False)
     console.print(_figures_said(report), highlight=False)
-    console.print(f"Report: {report.out / 'report.html'}", soft_wrap=True, highlight=False)
+    console.print(f"Report: {report.out / 'report.html'}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _figures_said(report: Report) -> str:
@@ -149,12 +152,12 @@ def _rich_table(report: Report, thresholds: Sequence[float]) -> Table:
         padding=(0, 1, 0, 0),
     )
     for axis in axes:
-        table.add_column(SHORT_TITLES[axis], no_wrap=True)
+        table.add_column(short_title(axis), no_wrap=True)
     for name in ("n", "Train (%)", "Test (%)", *(f"≥{t:g} %" for t in thresholds), "Time (s)"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in report.summary.head(MOST_PRINTED).to_dict("records"):
         table.add_row(
-            *(tick_label(axis, row[axis]) for axis in axes),
+            *(findings.labels.text(axis, row[axis]) for axis in axes),
             _finished(row["n"], row["runs"]),
             words.mean_sd(row["train_accuracy_mean"], row["train_accuracy_sd"]),
             words.mean_sd(row["test_accuracy_mean"], row["test_accuracy_sd"]),
@@ -200,6 +203,11 @@ def _prepare(out: Path) -> list[str]:
     return found
 
 
+def failed(error: Exception) -> str:
+    """The reason, for the report, why a figure that raised is left out."""
+    return f"it could not be drawn ({type(error).__name__}: {first_line(error)}); please report this"
+
+
 def _draw_all(
     findings: Findings, directory: Path, formats: Sequence[str]
 ) -> tuple[list[Drawn], list[tuple[str, str]], dict[str, pd.DataFrame]]:
@@ -210,9 +218,16 @@ def _draw_all(
         except NoDataError as reason:
             left_out.append((entry.heading, str(reason)))
             continue
-        with style.theme():
-            figure = entry.draw(info)
-            files = {kind: style.render(figure, kind) for kind in dict.fromkeys(("svg", *formats))}
+        except Exception as error:  # one figure's fault does not cost the verdict
+            left_out.append((entry.heading, failed(error)))
+            continue
+        try:
+            with style.theme():
+                figure = entry.draw(info)
+                files = {kind: style.render(figure, kind) for kind in dict.fromkeys(("svg", *formats))}
+        except Exception as error:
+            left_out.append((entry.heading, failed(error)))
+            continue
         paths = [directory / f"{entry.name}.{kind}" for kind in formats]
         for path in paths:
             path.write_bytes(files[path.suffix[1:]])

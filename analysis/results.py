@@ -15,24 +15,15 @@ import pandas as pd
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from analysis.records import (
-    AXES,
-    CURVE_TYPES,
-    Record,
-    curves_of,
-    empty_curves,
-    empty_log,
-    log_of,
-    read_records,
-)
+from analysis.ledger import RUN, first_line, read_parquet, reconciled, runs_of, with_factors
+from analysis.records import CURVE_TYPES, curves_of, empty_curves, empty_log, log_of, read_records
+from study.contract.files import CURVES, PROVENANCE, RECORDS, STUDY, TRIALS_TABLE
 
-__all__ = ["AXES", "Results", "ResultsError", "read", "write_curves"]
-
-TRIAL_COLUMNS = (
-    *("trial_id", *AXES, "seeds", "status", "epochs_done", "error", "started", "ended"),
-    *("host", "device", "directory"),
+# The columns of curves.parquet that every format has.
+_CURVE_COLUMNS = (
+    *("trial_id", "seed", "epoch", "iterations", "train_accuracy", "validation_accuracy"),
+    *("test_accuracy", "train_loss", "seconds", "diverged"),
 )
-_OPEN = ("not_started", "running")
 
 
 class ResultsError(Exception):
@@ -44,16 +35,16 @@ class Results:
     """What a results directory holds.
 
     directory: where it was read from.
-    curves: one row per (trial_id, seed, epoch), columns as in curves.parquet.
-    trials: one row per trial, columns as in trials.parquet.
-    log: one row per (trial_id, epoch): finished, host, device, pid; empty without records/.
+    curves: one row per run and epoch, columns as in curves.parquet.
+    runs: one row per run of the plan, columns as in trials.parquet of format 2.
+    log: one row per run and epoch that was trained, columns `records.LOG_TYPES`; empty without records/.
     study: study.yaml; provenance: provenance.json ({} where missing).
     problems: what is missing, torn or stale, in words.
     """
 
     directory: Path
     curves: pd.DataFrame
-    trials: pd.DataFrame
+    runs: pd.DataFrame
     log: pd.DataFrame
     study: dict[str, Any]
     provenance: dict[str, Any]
@@ -62,14 +53,23 @@ class Results:
     @property
     def name(self) -> str:
         """The study's name, else the directory's."""
-        return str(self.study.get("name") or self.directory.resolve().name)
+        return str(self.study.get("name") or printable(self.directory.resolve().name))
+
+    @property
+    def sessions(self) -> list[dict[str, Any]]:
+        """The sessions of the provenance, the oldest first."""
+        sessions = self.provenance.get("sessions")
+        return [s for s in sessions if isinstance(s, dict)] if isinstance(sessions, list) else []
 
     @property
     def in_flight(self) -> bool:
         """Whether the last session has no end: it still runs, or its driver was killed."""
-        sessions = self.provenance.get("sessions")
-        last = sessions[-1] if isinstance(sessions, list) and sessions else {}
-        return isinstance(last, dict) and bool(last) and last.get("ended") is None
+        return bool(self.sessions) and self.sessions[-1].get("ended") is None
+
+    @property
+    def stops_diverged(self) -> bool:
+        """Whether a run that diverges is ended there."""
+        return self.study.get("on_divergence") == "stop"
 
 
 def read(directory: Path) -> Results:
@@ -79,17 +79,20 @@ def read(directory: Path) -> Results:
     """
     _check(directory)
     problems: list[str] = []
-    study = _read_yaml(directory / "study.yaml", problems)
-    provenance = _read_json(directory / "provenance.json", problems)
-    if (directory / "records").is_dir():
+    study = _read_yaml(directory / STUDY, problems)
+    provenance = _read_json(directory / PROVENANCE, problems)
+    if (directory / RECORDS).is_dir():
         records, found = read_records(directory)
         problems += found
         curves, log = curves_of(records), log_of(records)
     else:
         records, curves, log = [], _read_curves(directory, problems), empty_log()
-    trials = _trials(directory, records, curves, problems)
-    results = Results(directory, curves, trials, log, study, provenance, problems)
-    return _reconciled(results)
+    runs = runs_of(directory, records, curves, problems)
+    results = Results(directory, curves, runs, log, study, provenance, problems)
+    runs = reconciled(runs, curves, results.in_flight, results.stops_diverged, problems)
+    if results.in_flight:
+        problems.append("the study has not ended: it is still running, or its driver was killed")
+    return Results(directory, curves, runs, log, study, provenance, problems)
 
 
 def write_curves(directory: Path) -> Path:
@@ -97,8 +100,8 @@ def write_curves(directory: Path) -> Path:
 
     Without records/ an existing curves.parquet is left as it is.
     """
-    path = directory / "curves.parquet"
-    if not (directory / "records").is_dir() and path.exists():
+    path = directory.absolute() / CURVES
+    if not (directory / RECORDS).is_dir() and path.exists():
         return path
     records, _ = read_records(directory)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
@@ -110,12 +113,21 @@ def write_curves(directory: Path) -> Path:
     return path
 
 
+def printable(value: Any) -> Any:
+    """Replace bytes that are not UTF-8, which names of files may hold, in a tree of YAML or JSON by escapes."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {printable(key): printable(item) for key, item in value.items()}
+    return [printable(item) for item in value] if isinstance(value, list) else value
+
+
 def _check(directory: Path) -> None:
     if not directory.exists():
         raise ResultsError(f"{directory}: no such directory")
     if not directory.is_dir():
         raise ResultsError(f"{directory}: not a directory; give the results directory of a study")
-    parts = ("study.yaml", "records", "curves.parquet", "trials.parquet")
+    parts = (STUDY, RECORDS, CURVES, TRIALS_TABLE)
     if not any((directory / part).exists() for part in parts):
         raise ResultsError(
             f"{directory}: not a results directory (none of {', '.join(parts)} is in it); "
@@ -130,12 +142,12 @@ def _read_yaml(path: Path, problems: list[str]) -> dict[str, Any]:
     try:
         content = YAML(typ="safe").load(path)
     except (YAMLError, UnicodeDecodeError, OSError) as error:
-        problems.append(f"study.yaml cannot be read, defaults are assumed: {_first_line(error)}")
+        problems.append(f"study.yaml cannot be read, defaults are assumed: {first_line(error)}")
         return {}
     if not isinstance(content, dict):
         problems.append("study.yaml is not a mapping of settings: defaults are assumed")
         return {}
-    return content
+    return printable(content)
 
 
 def _read_json(path: Path, problems: list[str]) -> dict[str, Any]:
@@ -145,89 +157,19 @@ def _read_json(path: Path, problems: list[str]) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
-        problems.append(f"provenance.json cannot be read: {_first_line(error)}")
+        problems.append(f"provenance.json cannot be read: {first_line(error)}")
         return {}
-    return content if isinstance(content, dict) else {}
+    return printable(content) if isinstance(content, dict) else {}
 
 
 def _read_curves(directory: Path, problems: list[str]) -> pd.DataFrame:
     problems.append("records/ is missing: curves are taken from curves.parquet")
-    table = _read_parquet(directory / "curves.parquet", tuple(CURVE_TYPES), problems)
+    table = read_parquet(directory / CURVES, _CURVE_COLUMNS, problems)
     if table is None:
         return empty_curves()
-    table = table.drop_duplicates(["trial_id", "seed", "epoch"], keep="last")
-    table = table.sort_values(["trial_id", "seed", "epoch"], ignore_index=True)
-    return table.astype(CURVE_TYPES)
-
-
-def _read_parquet(path: Path, columns: tuple[str, ...], problems: list[str]) -> pd.DataFrame | None:
-    if not path.exists():
-        problems.append(f"{path.name} is missing")
-        return None
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # pyarrow's errors are both
-        problems.append(f"{path.name} cannot be read: {_first_line(error)}")
-        return None
-    lacking = [name for name in columns if name not in table]
-    if lacking:
-        problems.append(f"{path.name} lacks the columns {', '.join(lacking)}: not used")
-        return None
-    return table[list(columns)]
-
-
-def _trials(directory: Path, records: list[Record], curves: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
-    """Return trials.parquet, with a row added for every trial that only the records know."""
-    table = _read_parquet(directory / "trials.parquet", TRIAL_COLUMNS, problems)
-    known = set() if table is None else set(table["trial_id"])
-    seen = [(r.trial_id, r.configuration, r.seeds) for r in records]
-    if not records:
-        seen = [
-            (str(trial), group.iloc[0][list(AXES)].to_dict(), sorted(set(group["seed"])))
-            for trial, group in curves.groupby("trial_id")
-        ]
-    extra = [
-        {"trial_id": trial, **{axis: c[axis] for axis in AXES}, "seeds": seeds, "status": "running"}
-        for trial, c, seeds in seen
-        if trial not in known
-    ]
-    if table is not None and extra:
-        named = ", ".join(row["trial_id"] for row in extra)
-        problems.append(f"trials.parquet does not know trial {named}, found in the records")
-    added = pd.DataFrame(extra, columns=list(TRIAL_COLUMNS)).astype({"trial_id": "str"})
-    if table is None or table.empty:
-        return added
-    return pd.concat([table, added], ignore_index=True) if extra else table.copy()
-
-
-def _reconciled(results: Results) -> Results:
-    """Bring each trial's epochs and status up to what the records show, and say what was stale."""
-    trials, problems = results.trials, list(results.problems)
-    done = results.curves.groupby("trial_id")["epoch"].max()
-    recorded = trials["trial_id"].map(done).fillna(0).astype("int64")
-    said = pd.to_numeric(trials["epochs_done"]).fillna(recorded).astype("int64")
-    complete = recorded >= trials["epochs"].astype("int64")
-    status = trials["status"].astype("object").copy()
-    late = status.isin(_OPEN) & complete
-    status[late] = "completed"
-    open_state = "running" if results.in_flight else "interrupted"
-    status[status.isin(_OPEN) & (recorded > 0)] = open_state
-    status[(status == "running") & ~complete] = open_state
-    if (stale := int(((said != recorded) | late).sum())) and results.in_flight:
-        problems.append(f"trials.parquet is behind the records for {counted(stale, 'trial')}")
-    elif lost := list(trials.loc[said > recorded, "trial_id"]):
-        problems.append(f"records/ holds fewer epochs than trials.parquet says: {', '.join(lost)}")
-    if results.in_flight:
-        problems.append("the study has not ended: it is still running, or its driver was killed")
-    trials = trials.assign(status=status.astype("str"), epochs_done=recorded)
-    trials = trials.sort_values("trial_id", ignore_index=True)
-    return Results(**{**vars(results), "trials": trials.astype({"epochs": "int64"}), "problems": problems})
-
-
-def counted(number: int, noun: str) -> str:
-    """So many of a thing: 1 trial, 2 trials."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    table = with_factors(table.drop_duplicates([*RUN, "epoch"], keep="last"))
+    if "derived" not in table:  # format 1: seconds are those of the whole trial
+        seconds = table["seconds"] / table.groupby("trial_id")["seed"].transform("nunique")
+        table = table.assign(derived=False, seconds=seconds)
+    table = table.sort_values([*RUN, "epoch"], ignore_index=True)
+    return table[list(CURVE_TYPES)].astype(CURVE_TYPES)

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from analysis.question import NUMERIC, value_label
+from analysis.axes import Labels, numeric
 
 FORMATS = ("svg", "png", "pdf")
 MARKERS = "os^DvPX*"
@@ -72,7 +72,7 @@ def looks(axis: str | None, levels: Sequence[Any]) -> dict[Any, Look]:
 
     More than four levels of a numeric axis get an ordered palette.
     """
-    if axis in NUMERIC and len(levels) > 4:
+    if axis is not None and numeric(axis) and len(levels) > 4:
         colors: Any = sns.color_palette("viridis", len(levels))
     else:
         colors = [c for i, c in enumerate(sns.color_palette("colorblind")) if i not in (5, 6, 8)]
@@ -105,12 +105,12 @@ def finish(figure: Figure, title: str, source: str, handles: Sequence[Any] = ())
     return figure
 
 
-def level_handles(axis: str | None, styles: dict[Any, Look]) -> list[Line2D]:
+def level_handles(axis: str | None, styles: dict[Any, Look], labels: Labels) -> list[Line2D]:
     """Return legend entries for the levels of an axis."""
     if axis is None:
         return []
     return [
-        Line2D([], [], color=look.color, marker=look.marker, ms=4, label=value_label(axis, level))
+        Line2D([], [], color=look.color, marker=look.marker, ms=4, label=labels.phrase(axis, level))
         for level, look in styles.items()
     ]
 

@@ -6,10 +6,11 @@ from typing import cast
 
 import pandas as pd
 
+from analysis.axes import FACTORS, STAGE
 from analysis.findings import Findings
-from analysis.records import AXES
 from analysis.statistics.comparison import half_width, holm
 from analysis.statistics.survival import logrank_p, reached
+from study.contract.axes import AXES
 
 MEASURES = ("train_accuracy", "test_accuracy", "selected_accuracy", "aulc", "gap", "train_loss")
 _INTERVALS = ("interval", "joint_interval", "paired_interval")
@@ -21,8 +22,8 @@ def summary(findings: Findings, times: pd.DataFrame) -> pd.DataFrame:
     times: as `time_table`.
 
     Columns: configuration, the axes, runs (planned), n (finished), diverged (runs), then for every
-    measure its mean, sd, low and high (95 % Student-t interval over the n runs), seconds (mean
-    training time of the finished trials, all their seeds together), and for every threshold T:
+    measure its mean, sd, low and high (95 % Student-t interval over the n runs; none of a loss that is not finite in
+    every run), seconds (mean training time of the finished runs), and for every threshold T:
     reached_T (runs), seen_T (runs that trained at all) and epochs_to_T (Kaplan-Meier median).
     """
     conditions, runs = findings.conditions, findings.runs
@@ -34,16 +35,13 @@ def summary(findings: Findings, times: pd.DataFrame) -> pd.DataFrame:
     for measure in MEASURES:
         if measure == "selected_accuracy" and not findings.has_validation:
             continue
-        table = table.join(_spread(runs, measure))
+        table = table.join(_spread(runs[runs["complete"]], measure))
     table["seconds"] = finished["seconds"].mean().reindex(table.index)
     return table.join(_thresholds(findings, times))
 
 
 def time_table(findings: Findings) -> pd.DataFrame:
-    """Return one row per (condition, threshold): reached of n, Kaplan-Meier medians.
-
-    Seconds are the trial's, all its seeds trained side by side.
-    """
+    """Return one row per (condition, threshold): reached of n, Kaplan-Meier medians."""
     rows = []
     for (condition, threshold), times in groups_of_times(findings):
         result = reached(times)
@@ -66,7 +64,7 @@ def groups_of_times(findings: Findings) -> Iterator[tuple[tuple[int, float], pd.
 
 
 def logrank_table(findings: Findings) -> pd.DataFrame:
-    """Return the logrank test of every confirmatory pair at every threshold.
+    """Return the logrank test of every confirmatory pair at every threshold; of independent runs alone.
 
     p_adjusted: Holm over all rows of the family.
     """
@@ -77,7 +75,7 @@ def logrank_table(findings: Findings) -> pd.DataFrame:
         | {"p": logrank_p(groups[pair.a, threshold], groups[pair.b, threshold])}
         for pair in findings.confirmatory
         for threshold in findings.question.thresholds
-        if (pair.a, threshold) in groups and (pair.b, threshold) in groups
+        if not pair.paired and (pair.a, threshold) in groups and (pair.b, threshold) in groups
     ]
     table = pd.DataFrame(rows, columns=["family", "name", "threshold", "a", "b", "p"])
     table["p_adjusted"] = table.groupby("family")["p"].transform(lambda p: holm(p.to_numpy()))
@@ -118,17 +116,16 @@ def labelled(findings: Findings, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def run_rows(findings: Findings) -> pd.DataFrame:
-    """Return every run with its scalars and its condition's words."""
-    table = findings.runs.drop(columns="condition")
-    table.insert(1, "configuration", findings.runs["condition"].map(findings.conditions["label"]))
-    return table
-
-
-def trial_rows(findings: Findings) -> pd.DataFrame:
-    """Return the trials with the seeds as text."""
-    trials = findings.results.trials.copy()
-    trials["seeds"] = [" ".join(str(int(s)) for s in seeds) for seeds in trials["seeds"]]
-    return trials
+    """Return every run of the plan: its condition's words, state, scalars, where and when it was trained."""
+    key = ["trial_id", "seed"]
+    told, scalars = findings.results.runs, findings.runs
+    own = [name for name in scalars if name not in told and name != "condition"]
+    table = told.merge(scalars[[*key, *own]], on=key, how="left")
+    table["derived"] = table["derived"].eq(True)
+    words = table[list(FACTORS)].merge(findings.conditions, on=list(FACTORS), how="left")["label"]
+    table.insert(1, "configuration", words.to_numpy())
+    order = ["trial_id", "configuration", STAGE, *AXES, "seed", "state", "epochs_done", *own]
+    return table[[*order, *(name for name in told if name not in order)]]
 
 
 def write(tables: dict[str, pd.DataFrame], directory: Path) -> list[Path]:
@@ -142,7 +139,9 @@ def write(tables: dict[str, pd.DataFrame], directory: Path) -> list[Path]:
 
 
 def _spread(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
-    stats = runs.groupby("condition")[measure].agg(["mean", "std", "count"])
+    stats = runs.groupby("condition")[measure].agg(["mean", "std", "count", "size"])
+    if measure == "train_loss":
+        stats = stats.where(stats["count"] == stats["size"])
     half = half_width(stats["std"].to_numpy(), stats["count"].to_numpy())
     columns = {
         f"{measure}_mean": stats["mean"],

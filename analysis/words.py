@@ -7,10 +7,14 @@ from typing import Any, cast
 
 import pandas as pd
 
+from analysis.advice import command_for, seeds_wanted
+from analysis.axes import STAGE, title
 from analysis.findings import Findings
+from analysis.ledger import counted
 from analysis.statistics.comparison import MOST_SEEDS, mean_interval
 from analysis.statistics.convergence import by_condition
 from analysis.statistics.families import FAMILIES
+from study.contract.axes import AXES
 
 BEYOND = "*"
 BEYOND_NOTE = (
@@ -68,7 +72,7 @@ def verdict(row: Mapping[Any, Any], meaningful: float) -> str:
     if row["verdict"] == "no data":
         return f"no data yet ({row['note']})"
     if row["verdict"] == "larger":
-        return f"larger than {d}"
+        return f"{'higher' if row['joint_interval'][0] > 0 else 'lower'} by more than {d}"
     if row["verdict"] == "smaller":
         return f"smaller than {d}"
     needed = row["seeds_needed"]
@@ -79,13 +83,13 @@ def verdict(row: Mapping[Any, Any], meaningful: float) -> str:
     if low > 0 or high < 0:
         differs = f"not zero, but whether larger than {d} is undecided"
     if needed > MOST_SEEDS:
-        return f"{differs}, more than {MOST_SEEDS:,} seeds would be needed to decide"
+        return f"{differs}, no realistic number of seeds would decide"
     return f"{differs}, about {int(needed)} seeds would decide"
 
 
 @dataclass(frozen=True)
 class Line:
-    """One statement and the verdict at its end; kind is '' where there is nothing to judge."""
+    """One statement and the verdict at its end; kind: higher, lower, smaller, undecided, '' where nothing is judged."""
 
     text: str
     verdict: str = ""
@@ -98,11 +102,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Group:
-    """Statements under one heading, with how to read their numbers."""
+    """Statements under one heading, with how to read their numbers and the command that would decide more of them."""
 
     heading: str
     lines: tuple[Line, ...]
     reading: str = ""
+    advice: str = ""
+    command: str = ""
 
 
 def headline(findings: Findings) -> list[Group]:
@@ -113,20 +119,37 @@ def headline(findings: Findings) -> list[Group]:
     """
     table = findings.comparisons
     groups: list[Group] = []
+    judged = table.head(0)
     for family in FAMILIES:
         rows = table[table["family"] == family] if len(table) else table
         if len(rows) and (family != "exploratory" or not groups):
             groups += _groups(rows, family, findings)
+            judged = pd.concat([judged, rows]) if len(judged) else rows
     if groups:
-        return groups
+        return [*groups, *_more_seeds(findings, judged)]
     means = _means(findings)
     return [Group("", tuple(Line(text) for text in means), with_note("", means))]
+
+
+def _more_seeds(findings: Findings, judged: pd.DataFrame) -> list[Group]:
+    """How to add the seeds that undecided comparisons lack; nothing where none are named."""
+    seeds = seeds_wanted(judged)
+    command = command_for(findings.results, seeds) if seeds else None
+    if command is None:
+        return []
+    advice = (
+        f"{seeds} seeds in all for every configuration, those trained already among them. A study that is "
+        "extended because it came out undecided, and judged again in this way, makes a false claim more often than 5 %."
+    )
+    return [Group("To add seeds", (), advice=advice, command=command)]
 
 
 def _groups(rows: pd.DataFrame, family: str, findings: Findings) -> list[Group]:
     size = len(rows)
     joint = f"jointly over {size} comparisons" if size > 1 else "of the difference"
     reading = f"Test accuracy, percentage points; [ ]: 95 % interval {joint}."
+    if (rows["method"] == "paired").any():
+        reading += " Numbers of epochs are compared run by run: the shorter run is the beginning of the longer."
     groups = []
     for key, members in rows.groupby("b" if family == "baseline" else "name", sort=False):
         if family == "baseline":
@@ -135,7 +158,7 @@ def _groups(rows: pd.DataFrame, family: str, findings: Findings) -> list[Group]:
             heading = f"Against {b} ({row['mean_b']:.2f} %, n = {row['n_b']})"
             heading = f"Against {b}" if math.isnan(row["mean_b"]) else heading
         else:
-            heading = f"{family.capitalize()}: {key}"
+            heading = f"{family.capitalize()}: {_named(str(key))}"
         lines = [_line(row, family, findings) for row in members.to_dict("records")]
         groups.append(Group(heading, tuple(lines), with_note(reading, map(str, lines))))
     return groups
@@ -150,11 +173,28 @@ def _line(row: Mapping[Any, Any], family: str, findings: Findings) -> Line:
     span = "" if math.isnan(low) else f" {interval(low, high)}"
     if family == "baseline":
         text = f"{a} ({row['mean_a']:.2f} %, n = {row['n_a']}): {change(row['difference'])}{span}"
-        return Line(text, said, row["verdict"])
-    side = "higher" if row["difference"] >= 0 else "lower"
+        return Line(text, said, _kind(row))
     numbers = f"{row['mean_a']:.2f} against {row['mean_b']:.2f} %, n = {row['n_a']} and {row['n_b']}"
-    text = f"{a} is {abs(row['difference']):.2f} points {side} than {b} ({numbers}){span}"
-    return Line(text, said, row["verdict"])
+    text = f"{a} {_apart(row['difference'])} {b} ({numbers}){span}"
+    return Line(text, said, _kind(row))
+
+
+def _apart(difference: float) -> str:
+    if f"{abs(difference):.2f}" == "0.00":
+        return "equals"
+    return f"has {abs(difference):.2f} points {'more' if difference > 0 else 'less'} than"
+
+
+def _kind(row: Mapping[Any, Any]) -> str:
+    if row["verdict"] != "larger":
+        return row["verdict"]
+    return "higher" if row["joint_interval"][0] > 0 else "lower"
+
+
+def _named(comparison: str) -> str:
+    """The name of a comparison; an exploratory one's axis by its title."""
+    start, _, axis = comparison.rpartition(" ")
+    return f"{start} {title(axis).lower()}" if start == "effect of" and axis in AXES else comparison
 
 
 def tally(comparisons: pd.DataFrame, meaningful: float) -> list[str]:
@@ -166,7 +206,7 @@ def tally(comparisons: pd.DataFrame, meaningful: float) -> list[str]:
             counts = rows["verdict"].value_counts()
             d = points(meaningful)
             lines.append(
-                f"{family}: {counts.get('larger', 0)} of {len(rows)} differences larger than {d}, "
+                f"{family}: {counts.get('larger', 0)} of {counted(len(rows), 'difference')} larger than {d}, "
                 f"{counts.get('smaller', 0)} smaller, {counts.get('undecided', 0)} undecided"
                 + (f", {counts['no data']} without data yet" if "no data" in counts else "")
             )
@@ -177,8 +217,11 @@ def _means(findings: Findings) -> list[str]:
     runs = findings.runs[findings.runs["test_accuracy"].notna()]
     if runs.empty:
         return ["No run has reached its planned epochs yet: there is nothing to judge."]
-    if findings.question.searches and runs["condition"].nunique() > 1:
+    several = runs["condition"].nunique() > 1
+    if findings.question.searches and several:
         return [_best(findings)]
+    if several:
+        return [_not_compared(findings, runs)]
     lines = []
     for condition, group in by_condition(runs):
         values = group["test_accuracy"].to_numpy()
@@ -191,15 +234,26 @@ def _means(findings: Findings) -> list[str]:
     return lines
 
 
+def _not_compared(findings: Findings, runs: pd.DataFrame) -> str:
+    means = runs.groupby("condition")["test_accuracy"].mean()
+    best = cast(int, means.idxmax())
+    return (
+        f"{len(means)} configurations have finished runs and none was compared with another. The highest mean test "
+        f"accuracy is that of {findings.label(best)}, {means[best]:.2f} %; how far it stands out was not judged: give "
+        "compare.baseline or compare.questions in the space file."
+    )
+
+
 def _best(findings: Findings) -> str:
-    means = findings.runs.groupby("condition")["validation_accuracy"].mean().dropna()
+    explored = findings.runs[findings.runs[STAGE] == "explore"]
+    means = explored.groupby("condition")["validation_accuracy"].mean().dropna()
     if means.empty:
         return "The study has no validation set: no configuration is picked from its search."
     best = cast(int, means.idxmax())
     values = findings.runs.loc[findings.runs["condition"] == best, "test_accuracy"].dropna()
     low, high = mean_interval(values.to_numpy())
     return (
-        f"Best by validation accuracy among {len(means)} finished configurations: "
+        f"Best by validation accuracy among {counted(len(means), 'finished configuration')}: "
         f"{findings.label(best)}, {values.mean():.2f} % test accuracy (95 % interval of the mean "
         f"{interval(low, high, signed=False)}, {len(values)} runs). A search explores: run this "
         "configuration against the baseline with new seeds to judge it."

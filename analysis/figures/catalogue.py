@@ -14,16 +14,12 @@ from analysis.figures import (
     generalisation_gap,
     head_to_head,
     interaction,
-    search_history,
-    search_importance,
-    search_parallel,
-    search_rungs,
-    search_slices,
     seed_spread,
     sensitivity,
     survival,
     timeline,
 )
+from analysis.figures.search import history, importance, parallel, rungs, slices
 from analysis.findings import Findings
 
 
@@ -41,6 +37,13 @@ class Entry:
 def _entry(name: str, heading: str, module: Any, numbers: str | None = None, **options: Any) -> Entry:
     table = f"figure_{numbers or name}"
     return Entry(name, heading, partial(module.info, **options), module.draw, table)
+
+
+def _along(name: str, heading: str, axis: str) -> Entry:
+    """Final accuracy along a numeric axis."""
+    return Entry(
+        name, heading, partial(sensitivity.info, axis=axis, heading=heading), sensitivity.draw, f"figure_{name}"
+    )
 
 
 CATALOGUE = (
@@ -66,12 +69,12 @@ CATALOGUE = (
     _entry("generalisation_gap", "Generalisation gap", generalisation_gap),
     _entry("seed_spread", "Spread between seeds", seed_spread),
     _entry("interaction", "Interaction", interaction),
-    _entry("learning_rate", "Learning-rate sensitivity", sensitivity, axis="lr"),
-    _entry("budget", "Training budget", sensitivity, axis="epochs"),
-    _entry("search_history", "Search history", search_history),
-    _entry("search_slices", "Search: slices", search_slices),
-    _entry("search_parallel", "Search: parallel coordinates", search_parallel),
-    _entry("search_importance", "Search: importance of the axes", search_importance),
-    _entry("search_rungs", "Search: early stopping", search_rungs),
+    _along("learning_rate", "Learning-rate sensitivity", "lr"),
+    _along("budget", "Training budget", "epochs"),
+    _entry("search_history", "Search history", history),
+    _entry("search_slices", "Search: slices", slices),
+    _entry("search_parallel", "Search: parallel coordinates", parallel),
+    _entry("search_importance", "Search: importance of the axes", importance),
+    _entry("search_rungs", "Search: early stopping", rungs),
     _entry("timeline", "Who trained where and when", timeline),
 )

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.axes import FACTOR_TYPES, numeric
 from analysis.findings import Findings
-from analysis.question import NUMERIC, value_label
 from analysis.statistics.comparison import half_width
 
 MOST_FACETS = 12
@@ -35,12 +35,11 @@ def facets(findings: Findings) -> tuple[Facet, ...]:
     if not axes:
         groups: Any = [((), table)]
     else:
-        numeric = [a for a in axes if a in NUMERIC]
-        ordered = table.sort_values(numeric, kind="stable") if numeric else table
+        ordered = in_order(table, axes)
         groups = ordered.groupby(axes, sort=False)
     return tuple(
         Facet(
-            ", ".join(value_label(a, v) for a, v in zip(axes, key, strict=True)),
+            ", ".join(findings.labels.phrase(a, v) for a, v in zip(axes, key, strict=True)),
             {row[findings.within] if findings.within else None: n for n, row in group.iterrows()},
         )
         for key, group in groups
@@ -52,7 +51,13 @@ def levels(findings: Findings, axis: str | None) -> list[Any]:
     if axis is None:
         return [None]
     values = list(findings.conditions[axis].unique())
-    return values if axis == "block" else sorted(values)
+    return values if FACTOR_TYPES[axis] == "str" else sorted(values)
+
+
+def in_order(table: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
+    """Return a table sorted by the numeric ones of its axes."""
+    by = [axis for axis in axes if numeric(axis)]
+    return table.sort_values(by, kind="stable") if by else table
 
 
 def summarise(table: pd.DataFrame, by: Sequence[str], value: str) -> pd.DataFrame:

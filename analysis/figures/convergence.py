@@ -15,6 +15,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from analysis import style
+from analysis.axes import Labels
 from analysis.figures.common import (
     MOST_FACETS,
     Facet,
@@ -26,14 +27,16 @@ from analysis.figures.common import (
     summarise,
 )
 from analysis.findings import Findings
+from analysis.statistics.convergence import mean_loss
 
 AMOUNTS = {
     "epoch": "Epoch",
     "iterations": "SGD steps",
-    "seconds": "Training time of the trial (s)",
+    "seconds": "Training time of a run (s)",
 }
 MEASURES = {"train_accuracy": "--", "test_accuracy": "-"}
 HIGHLIGHTED = 5
+LOG_ABOVE = 500  # times the smallest loss
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class Info:
     facets: tuple[Facet, ...]
     within: str | None
     hues: tuple[Any, ...]
-    labels: dict[int, str]
+    labels: Labels
+    names: dict[int, str]
     best: tuple[int, ...]
     source: str
 
@@ -88,7 +92,8 @@ def info(findings: Findings, amount: str = "epoch") -> Info:
         facets=() if overview else panels,
         within=findings.within,
         hues=tuple(levels(findings, findings.within)),
-        labels={n: findings.label(n) for n in range(len(findings.conditions))},
+        labels=findings.labels,
+        names={n: findings.label(n) for n in range(len(findings.conditions))},
         best=_best(findings) if overview else (),
         source=f"{findings.source}. {_how(findings, overview)}{cut}",
     )
@@ -100,7 +105,7 @@ def draw(info: Info) -> Figure:
         return _draw_overview(info)
     rows, columns = shape(len(info.facets))
     width = 3.4 if columns == 1 else 1.95 if columns > 3 else 2.5
-    figure, axes = style.grid(2 * rows, columns, max(width, 4.2 / columns), 2.0, sharex=info.amount == "epoch")
+    figure, axes = style.grid(2 * rows, columns, max(width, 4.2 / columns), 2.0)
     styles = style.looks(info.within, info.hues)
     limits = _limits(info)
     for index, facet in enumerate(info.facets):
@@ -109,8 +114,9 @@ def draw(info: Info) -> Figure:
         for ax, measures in ((above, tuple(MEASURES)), (below, ("train_loss",))):
             for level, condition in facet.conditions.items():
                 _draw_condition(ax, info, condition, styles[level], measures)
-            ax.set(xlabel="", ylabel="", xlim=limits["amount"] if info.amount == "epoch" else None)
-            ax.set_ylim(*limits[measures[-1]])
+            ax.set(xlabel="", ylabel="", xlim=_range(info, facet))
+            ax.set_yscale("log" if measures == ("train_loss",) and limits.log_loss else "linear")
+            ax.set_ylim(*(limits.loss if measures == ("train_loss",) else limits.accuracy))
         above.set_title(facet.title)
         above.tick_params(labelbottom=False)
         if info.amount != "epoch":
@@ -129,6 +135,7 @@ def draw(info: Info) -> Figure:
 def _means(curves: pd.DataFrame, measures: list[str]) -> pd.DataFrame:
     by = ["condition", "epoch"]
     tables = [summarise(curves, by, m).assign(measure=m) for m in measures]
+    tables[-1].loc[mean_loss(curves, by).isna().to_numpy(), ["mean", "low", "high"]] = np.nan
     amounts = curves.groupby(by)[["iterations", "seconds"]].mean().reset_index()
     return pd.concat(tables, ignore_index=True).merge(amounts, on=by)
 
@@ -143,8 +150,12 @@ def _how(findings: Findings, overview: bool) -> str:
     if overview:
         return "One line a configuration: mean over its seeds."
     if findings.runs["seed"].nunique() == 1:
-        return "One run a configuration: no interval."
-    return "Mean over seeds, 95 % Student-t interval, single runs faint."
+        said = "One run a configuration: no interval."
+    else:
+        said = "Mean over seeds, 95 % Student-t interval, single runs faint."
+    if findings.runs["diverged"].any():
+        said += " A mean loss ends where the first run diverged; losses far above those of the other runs are cut off."
+    return said
 
 
 def _title(info: Info) -> str:
@@ -152,21 +163,49 @@ def _title(info: Info) -> str:
     return "Convergence" + against[info.amount]
 
 
-def _limits(info: Info) -> dict[str, tuple[float, float]]:
-    single = info.single
-    accuracy = single[list(MEASURES)].to_numpy()
+@dataclass(frozen=True)
+class _Limits:
+    """The range of the accuracies, and that of the losses with whether it is logarithmic."""
+
+    accuracy: tuple[float, float]
+    loss: tuple[float, float]
+    log_loss: bool
+
+
+def _limits(info: Info) -> _Limits:
+    accuracy = info.single[list(MEASURES)].to_numpy()
     low, high = np.nanmin(accuracy), np.nanmax(accuracy)
     pad = max(0.04 * (high - low), 0.5)
-    loss = single["train_loss"].dropna()
-    top = float(loss.max()) if len(loss) else 1.0
-    bottom = float(loss.min()) if len(loss) else 0.0
+    bottom, top = _losses(info)
+    log = bottom > 0 and top > LOG_ABOVE * bottom
+    edge = 0.05 * (top - bottom) + 0.01
+    return _Limits(
+        (max(low - pad, -1), min(high + pad, 101)),
+        (bottom / 1.2, top * 1.2) if log else (bottom - edge, top + edge),
+        log,
+    )
+
+
+def _losses(info: Info) -> tuple[float, float]:
+    """The smallest and largest loss of the runs that never diverge: one that does would leave the others no room."""
+    runs = pd.MultiIndex.from_frame(info.single[["condition", "seed"]])
+    whole = ~runs.isin(pd.MultiIndex.from_frame(info.diverged[["condition", "seed"]]))
+    loss = info.single["train_loss"]
+    for chosen in (loss[whole].dropna(), loss.dropna()):
+        if len(chosen):
+            return float(chosen.min()), float(chosen.max())
+    return 0.0, 1.0
+
+
+def _range(info: Info, facet: Facet) -> tuple[float, float]:
+    """The range along the x-axis: of all epochs, so that panels compare; of the panel's own steps or seconds."""
+    single = info.single
+    if info.amount != "epoch":
+        end = float(single.loc[single["condition"].isin(facet.conditions.values()), info.amount].max())
+        return -0.03 * end, 1.03 * end
     end = float(single["epoch"].max())
     edge = 0.03 * end + (0.5 if end == 1 else 0)
-    return {
-        "amount": (min(1.0, end) - edge, end + edge),
-        "test_accuracy": (max(low - pad, -1), min(high + pad, 101)),
-        "train_loss": (bottom - 0.05 * (top - bottom) - 0.01, top + 0.05 * (top - bottom) + 0.01),
-    }
+    return min(1.0, end) - edge, end + edge
 
 
 def _draw_condition(ax: Axes, info: Info, condition: int, look: style.Look, measures: tuple[str, ...]) -> None:
@@ -221,7 +260,7 @@ def _draw_overview(info: Info) -> Figure:
         ax.autoscale_view()
         ax.set(xlabel=AMOUNTS[info.amount], ylabel=name)
     handles: list[Any] = [
-        style.line_handle(info.labels[n], color=colors[i], marker=style.MARKERS[i], ms=4)
+        style.line_handle(info.names[n], color=colors[i], marker=style.MARKERS[i], ms=4)
         for i, n in enumerate(info.best)
     ]
     handles.append(style.line_handle("every configuration", color="0.55", lw=0.6))
@@ -236,7 +275,7 @@ def _unused(axes: np.ndarray, panels: int, columns: int) -> list[Axes]:
 
 def _handles(info: Info, styles: dict[Any, style.Look]) -> list[Any]:
     plain = info.single.groupby("condition")["seed"].nunique().max() == 1
-    handles: list[Any] = style.level_handles(info.within, styles)
+    handles: list[Any] = style.level_handles(info.within, styles, info.labels)
     handles += [style.line_handle("test"), style.line_handle("train", ls="--")]
     if not plain:
         handles += [style.line_handle("single run", lw=0.5), style.band_handle()]

@@ -56,7 +56,7 @@ def info(findings: Findings) -> Info:
         table=comparison_rows(findings, shown).assign(said=said),
         meaningful=d,
         left_out=len(table) - len(shown),
-        source=f"{findings.source}. Thick: 95 % Welch interval; thin: the same jointly over the "
+        source=f"{findings.source}. Thick: 95 % interval ({_methods(shown)}); thin: the same jointly over the "
         f"family, which the verdict reads. Shaded: ±{d:g}, too small to matter." + beyond([limits], -100.0),
     )
 
@@ -107,6 +107,10 @@ def draw(info: Info) -> Figure:
     return style.finish(figure, "Differences between conditions", source)
 
 
+def _methods(table: pd.DataFrame) -> str:
+    return " and ".join(sorted(set(table["method"])))
+
+
 def _scale(ax: Axes, table: pd.DataFrame, meaningful: float) -> None:
     """Squeeze the ends when a broken condition would squash the rest."""
     extent = table[["difference", "joint_interval_low", "joint_interval_high"]].abs().max(axis=1)
@@ -120,8 +124,8 @@ def _scale(ax: Axes, table: pd.DataFrame, meaningful: float) -> None:
 
 def _short(said: str) -> str:
     """Cut the verdict down to what fits beside a row."""
-    if "more than" in said:
-        return "undecided, over 1,000 seeds"
+    if "no realistic number" in said:
+        return "undecided"
     parts = said.split(" (")[0].split(", ")
     needed = parts[-1].removesuffix(" would decide")
     return f"undecided, {needed}" if len(parts) > 1 else parts[0]

@@ -1,4 +1,9 @@
-"""Two conditions side by side: their curves, and the curve of their difference with its interval."""
+"""Two conditions side by side: their curves, and the curve of their difference with its interval.
+
+Two conditions that differ in their planned epochs alone are parts of the same runs: up to the end of the shorter one
+they are equal. Shown is then what the further epochs change: the accuracy of each run minus its own at the end of the
+shorter one.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +16,7 @@ from matplotlib.figure import Figure
 from analysis import style
 from analysis.figures.common import NoDataError, beyond, summarise
 from analysis.findings import Findings
-from analysis.statistics.comparison import welch_bands
+from analysis.statistics.comparison import paired_bands, welch_bands
 from analysis.statistics.families import Pair
 
 MOST_PAIRS = 3
@@ -23,13 +28,14 @@ class Info:
     """What the figure shows, for each of at most three pairs.
 
     means: per pair, side (0 or 1), condition, measure and epoch: mean, low, high, n. table: per pair
-    (a minus b), measure and epoch: difference, low, high (95 % Welch interval). labels: the two sides
-    of each pair.
+    (a minus b), measure and epoch: difference, low, high (95 % interval), method (`comparison.Comparison`). labels: the
+    two sides of each pair. titles: what the difference of each pair is.
     """
 
     means: pd.DataFrame
     table: pd.DataFrame
     labels: tuple[tuple[str, str], ...]
+    titles: tuple[str, ...]
     meaningful: float
     source: str
 
@@ -56,19 +62,21 @@ def info(findings: Findings) -> Info:
                 condition = (pair.a, pair.b)[side]
                 means.append(mean.assign(pair=number, side=side, condition=condition, measure=measure))
             values = [c.pivot(index="seed", columns="epoch", values=measure) for c in curves]
-            both = values[0].columns.intersection(values[1].columns)
-            bands = welch_bands(values[0][both].to_numpy(), values[1][both].to_numpy())
-            sides = {"a": findings.label(pair.a), "b": findings.label(pair.b)}
-            columns = {"pair": number, **sides, "measure": measure, "epoch": both, **bands}
-            differences.append(pd.DataFrame(columns))
+            bands = _gain(findings, pair, values, measure) if pair.paired else _apart(*values)
+            sides = {"pair": number, "a": findings.label(pair.a), "b": findings.label(pair.b), "measure": measure}
+            method = "paired" if pair.paired else "Welch"
+            differences.append(pd.DataFrame({**sides, **bands, "method": method}))
     cut = beyond(means) or beyond(differences, -100.0)
+    methods = " and ".join(
+        "of paired differences" if p else "Welch of a difference" for p in sorted({p.paired for p in pairs})
+    )
     return Info(
         means=pd.concat(means, ignore_index=True),
         table=pd.concat(differences, ignore_index=True),
         labels=tuple((findings.label(pair.a), findings.label(pair.b)) for pair in pairs),
+        titles=tuple(_title(findings, pair) for pair in pairs),
         meaningful=findings.question.meaningful,
-        source=f"{findings.source}. Bands: 95 % intervals, Student-t of a mean, Welch of a difference, "
-        f"epoch by epoch.{cut}",
+        source=f"{findings.source}. Bands: 95 % intervals, Student-t of a mean, {methods}, epoch by epoch.{cut}",
     )
 
 
@@ -92,7 +100,7 @@ def draw(info: Info) -> Figure:
             for side, label in enumerate(labels)
         ]
         left.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.05, 1.0))
-        right.set_title("first minus second condition")
+        right.set_title(info.titles[number])
     handles = [
         style.line_handle("test"),
         style.line_handle("train", ls="--"),
@@ -100,6 +108,36 @@ def draw(info: Info) -> Figure:
         style.zone_handle(info.meaningful),
     ]
     return style.finish(figure, "Head to head", info.source, handles)
+
+
+def _apart(a: pd.DataFrame, b: pd.DataFrame) -> dict[str, Any]:
+    """The difference of independent runs at each epoch that both sides have; a, b: a row a seed, a column an epoch."""
+    both = a.columns.intersection(b.columns)
+    return {"epoch": both, **welch_bands(a[both].to_numpy(), b[both].to_numpy())}
+
+
+def _gain(findings: Findings, pair: Pair, values: list[pd.DataFrame], measure: str) -> dict[str, Any]:
+    """What further epochs change: the longer runs from the end of the shorter on, less their own accuracy there."""
+    ends = [findings.point(number)["epochs"] for number in (pair.a, pair.b)]
+    longer = int(ends[1] > ends[0])
+    end = min(ends)
+    final = (
+        findings.runs[findings.runs["condition"] == (pair.a, pair.b)[1 - longer]].set_index("seed")[measure].dropna()
+    )
+    curves = values[longer].loc[:, end:].dropna()
+    seeds = curves.index.intersection(final.index)
+    change = curves.loc[seeds].to_numpy() - final[seeds].to_numpy()[:, None]
+    if not len(seeds):
+        return {"epoch": [], "difference": [], "low": [], "high": []}
+    return {"epoch": curves.columns, **paired_bands(-change if longer else change)}
+
+
+def _title(findings: Findings, pair: Pair) -> str:
+    if not pair.paired:
+        return "first minus second condition"
+    first, second = (findings.point(number)["epochs"] for number in (pair.a, pair.b))
+    end = min(first, second)
+    return f"since epoch {end}, run by run" if first > second else f"epoch {end} minus later, run by run"
 
 
 def _choose(findings: Findings) -> list[Pair]:

@@ -8,10 +8,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import style
+from analysis.axes import Labels, title
 from analysis.figures.common import NoDataError, beyond, finished_runs, levels, summarise
 from analysis.findings import Findings
-from analysis.question import AXIS_TITLES, tick_label, value_label
-from analysis.statistics.comparison import welch_interval
+from analysis.statistics.comparison import compare
+from analysis.statistics.families import same_runs
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Info:
 
     means: per (place along the axis, level): mean, low, high, n of the final test accuracy.
     table: per (place, level but the first): the value of `across` there, the difference from the
-    first level and its 95 % Welch interval low, high.
+    first level, its 95 % interval low, high, and the method of that (`comparison.Comparison`).
     """
 
     means: pd.DataFrame
@@ -29,6 +30,7 @@ class Info:
     within: str
     places: tuple[Any, ...]
     hues: tuple[Any, ...]
+    labels: Labels
     meaningful: float
     source: str
 
@@ -51,18 +53,19 @@ def info(findings: Findings) -> Info:
     rows = []
     for place, value in enumerate(places):
         cell = runs[runs[across] == value]
-        first = cell[cell[within] == hues[0]]["test_accuracy"].to_numpy()
+        first = cell[cell[within] == hues[0]]
         for level in hues[1:]:
-            other = cell[cell[within] == level]["test_accuracy"].to_numpy()
+            other = cell[cell[within] == level]
             if len(first) and len(other):
-                low, high = welch_interval(other, first)
-                difference = other.mean() - first.mean()
-                rows.append((place, value, level, difference, low, high))
+                ours, theirs = (table.set_index("seed")["test_accuracy"] for table in (other, first))
+                paired = same_runs(*(findings.point(table["condition"].iloc[0]) for table in (other, first)))
+                result = compare(ours, theirs, findings.question.meaningful, paired=paired)
+                rows.append((place, value, level, result.difference, *result.interval, result.method))
     if not rows:
         raise NoDataError("no two cells side by side have finished runs")
     means = summarise(runs, [across, within], "test_accuracy")
     means["place"] = means[across].map({value: place for place, value in enumerate(places)})
-    table = pd.DataFrame(rows, columns=["place", across, "level", "difference", "low", "high"])
+    table = pd.DataFrame(rows, columns=["place", across, "level", "difference", "low", "high", "method"])
     cut = beyond([means]) or beyond([table], -100.0)
     return Info(
         means=means.rename(columns={within: "level"}),
@@ -71,9 +74,11 @@ def info(findings: Findings) -> Info:
         within=within,
         places=tuple(places),
         hues=tuple(hues),
+        labels=findings.labels,
         meaningful=findings.question.meaningful,
-        source=f"{findings.source}. Final test accuracy; 95 % intervals, Student-t left, Welch "
-        f"right. Parallel lines and a level difference mean no interaction.{cut}",
+        source=f"{findings.source}. Final test accuracy; 95 % intervals, Student-t left, "
+        f"{_methods(table)} right. Without an interaction the lines "
+        f"are parallel and the difference is the same everywhere.{cut}",
     )
 
 
@@ -93,17 +98,21 @@ def draw(info: Info) -> Figure:
     style.keep_within(left)
     style.keep_within(right, -100.0)
     for ax in (left, right):
-        ticks = [tick_label(info.across, value) for value in info.places]
+        ticks = [info.labels.text(info.across, value) for value in info.places]
         ax.set_xticks(range(len(ticks)), ticks)
-        ax.set(xlabel=AXIS_TITLES[info.across], xlim=(-0.4, len(ticks) - 0.6))
+        ax.set(xlabel=title(info.across), xlim=(-0.4, len(ticks) - 0.6))
         ax.grid(False, axis="x")
     left.set_ylabel("Test accuracy (%)")
     right.set_ylabel("Difference (points)")
-    right.set_title(f"minus {value_label(info.within, info.hues[0])}")
-    handles: list[Any] = [*style.level_handles(info.within, looks)]
+    right.set_title(f"difference from {info.labels.phrase(info.within, info.hues[0])}")
+    handles: list[Any] = [*style.level_handles(info.within, looks, info.labels)]
     handles.append(style.zone_handle(info.meaningful))
-    title = f"{AXIS_TITLES[info.across]} × {AXIS_TITLES[info.within].lower()}"
-    return style.finish(figure, title, info.source, handles)
+    heading = f"{title(info.across)} × {title(info.within).lower()}"
+    return style.finish(figure, heading, info.source, handles)
+
+
+def _methods(table: pd.DataFrame) -> str:
+    return " and ".join(sorted(set(table["method"])))
 
 
 def _line(ax: Any, table: pd.DataFrame, value: str, look: style.Look, shift: float) -> None:

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.figures.common import NoDataError, beyond, finished_runs, levels, summarise
+from analysis.axes import Labels, title
+from analysis.figures.common import NoDataError, beyond, finished_runs, in_order, levels, summarise
 from analysis.findings import MOST_DISTINCT, Findings
-from analysis.question import AXIS_TITLES, NUMERIC, tick_label, value_label
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Info:
     title: str
     within: str | None
     hues: tuple[Any, ...]
+    labels: Labels
     names: dict[str, str]
     heading: str
     unit: str
@@ -49,11 +50,11 @@ def info(findings: Findings, names: dict[str, str], heading: str, unit: str, zer
     along = [a for a in (across, *others) if a]
     places = findings.conditions[along].drop_duplicates() if along else None
     if places is not None:
-        places = _ordered(places)
+        places = in_order(places, along)
     if places is not None and len(places) > 2 * MOST_DISTINCT:
         raise NoDataError(f"{len(places)} groups are too many to show side by side; see the tables")
     keys = [tuple(row) for row in places.itertuples(index=False)] if places is not None else [()]
-    ticks = [_tick(along, key) for key in keys]
+    ticks = [_tick(findings.labels, along, key) for key in keys]
     place_of = {key: number for number, key in enumerate(keys)}
     rows = list(zip(*(runs[a] for a in along), strict=True)) if along else [()] * len(runs)
     marked = runs.assign(place=[place_of[key] for key in rows], level=runs[within] if within else "all")
@@ -64,9 +65,10 @@ def info(findings: Findings, names: dict[str, str], heading: str, unit: str, zer
         runs=long,
         table=table,
         ticks=tuple(ticks),
-        title=AXIS_TITLES[along[0]] if len(along) == 1 else "",
+        title=title(along[0]) if len(along) == 1 else "",
         within=within,
         hues=tuple(levels(findings, within)) if within else ("all",),
+        labels=findings.labels,
         names=names,
         heading=heading,
         unit=unit,
@@ -97,7 +99,7 @@ def draw(info: Info) -> Figure:
     axes[0, 0].set_ylabel(info.unit)
     if not info.zero:
         style.keep_within(axes[0, 0])
-    handles: list[Any] = style.level_handles(info.within, styles)
+    handles: list[Any] = style.level_handles(info.within, styles, info.labels)
     for handle in handles:
         handle.set_linestyle("")
     if (info.table["n"] > 1).any():
@@ -142,14 +144,9 @@ def _draw_level(ax: Axes, info: Info, measure: str, level: Any, look: style.Look
     )
 
 
-def _tick(axes: list[str], key: tuple[Any, ...]) -> str:
+def _tick(labels: Labels, axes: list[str], key: tuple[Any, ...]) -> str:
     if not axes:
         return ""
     if len(axes) == 1:
-        return tick_label(axes[0], key[0])
-    return ", ".join(value_label(a, v) for a, v in zip(axes, key, strict=True))
-
-
-def _ordered(places: pd.DataFrame) -> pd.DataFrame:
-    numeric = [axis for axis in places.columns if axis in NUMERIC]
-    return places.sort_values(numeric, kind="stable") if numeric else places
+        return labels.text(axes[0], key[0])
+    return ", ".join(labels.phrase(a, v) for a, v in zip(axes, key, strict=True))

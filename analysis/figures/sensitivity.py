@@ -1,7 +1,7 @@
 """Final accuracy against a numeric axis: learning rate (log) or planned epochs."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.cautions import best_by, edge_warning
+from analysis.axes import Labels, scale, title
+from analysis.cautions import edge_warning
 from analysis.figures.common import NoDataError, beyond, finished_runs, summarise
 from analysis.findings import Findings
-from analysis.question import AXIS_TITLES, condition_label
 
 MOST_LINES = 8
 MEASURES = {"test_accuracy": "-", "train_accuracy": "--"}
@@ -33,22 +33,24 @@ class Info:
     series: tuple[str, ...]
     lines: bool
     warning: str | None
+    labels: Labels
+    heading: str
     source: str
 
 
-def info(findings: Findings, axis: str) -> Info:
+def info(findings: Findings, axis: str, heading: str) -> Info:
     """Return every run's final accuracy along an axis, one series for the rest of the conditions.
 
     Raises NoDataError when the axis does not vary.
     """
     if axis not in findings.axes:
-        raise NoDataError(f"the study has one value of the {AXIS_TITLES[axis].lower()}")
+        raise NoDataError(f"the study has one value of the {title(axis).lower()}")
     runs = finished_runs(findings)
     if runs[axis].nunique() < 2:
-        raise NoDataError(f"runs have finished at one value of the {AXIS_TITLES[axis].lower()}")
+        raise NoDataError(f"runs have finished at one value of the {title(axis).lower()}")
     rest = tuple(a for a in findings.axes if a != axis)
     points = findings.conditions[list(rest)].to_dict("records") if rest else []
-    names = [condition_label({str(k): v for k, v in point.items()}, rest) for point in points]
+    names = [findings.labels.condition(cast(dict[str, Any], point), rest) for point in points]
     series = tuple(dict.fromkeys(names)) if len(set(names)) <= MOST_LINES else ()
     number = pd.Series(names or [""] * len(findings.conditions), index=findings.conditions.index)
     named = runs["condition"].map(number) if series else pd.Series("", index=runs.index)
@@ -61,7 +63,9 @@ def info(findings: Findings, axis: str) -> Info:
         table=pd.concat(tables, ignore_index=True),
         series=series or ("",),
         lines=lines,
-        warning=edge_warning(best_by(findings, axis), axis),
+        warning=edge_warning(findings, axis),
+        labels=findings.labels,
+        heading=heading,
         source=f"{findings.source}. Every run a point"
         + (f"; mean with 95 % Student-t interval.{beyond(tables)}" if lines else "."),
     )
@@ -78,12 +82,12 @@ def draw(info: Info) -> Figure:
             _draw_series(ax, info, name, measure, looks[name])
     style.keep_within(ax)
     values = sorted(float(x) for x in info.runs["x"].unique())
-    if info.axis == "lr":
+    if scale(info.axis, values) == "log":
         ax.set_xscale("log")
     if len(values) <= 9:
-        ax.set_xticks(values, [f"{value:.3g}" for value in values])
+        ax.set_xticks(values, [info.labels.text(info.axis, value) for value in values])
         ax.minorticks_off()
-    ax.set(xlabel=AXIS_TITLES[info.axis], ylabel="Final accuracy (%)")
+    ax.set(xlabel=title(info.axis), ylabel="Final accuracy (%)")
     handles: list[Any] = [
         style.line_handle(name, color=looks[name].color, marker=looks[name].marker, ms=4)
         for name in info.series
@@ -95,8 +99,7 @@ def draw(info: Info) -> Figure:
         handles.append(style.line_handle("diverged run", color=style.BAD, marker="x", ls=""))
     if info.warning:
         ax.set_title(f"Note: {info.warning}", fontsize=7.5, color=style.BAD, loc="left")
-    title = "Learning-rate sensitivity" if info.axis == "lr" else "Training budget"
-    return style.finish(figure, title, info.source, handles)
+    return style.finish(figure, info.heading, info.source, handles)
 
 
 def _draw_series(ax: Axes, info: Info, name: str, measure: str, look: style.Look) -> None:

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis import style
+from analysis.axes import Labels, title
 from analysis.figures.common import NoDataError, levels, shape
 from analysis.findings import Findings
-from analysis.question import AXIS_TITLES, value_label
 from analysis.statistics.survival import survival_steps
 from analysis.tables import groups_of_times
 
@@ -34,6 +34,7 @@ class Info:
     within: str | None
     hues: tuple[Any, ...]
     dashes: tuple[Any, ...]
+    labels: Labels
     source: str
 
 
@@ -69,8 +70,9 @@ def info(findings: Findings) -> Info:
         within=within,
         hues=tuple(levels(findings, across)) if across else ("all",),
         dashes=tuple(levels(findings, within)) if within else ("all",),
+        labels=findings.labels,
         source=f"{findings.source}. Kaplan-Meier; a curve that ends below 100 % is censored there. "
-        "Curves stand a little beside one another, less than half an epoch.",
+        "Curves are offset by less than half an epoch, so that none hides another.",
     )
 
 
@@ -97,10 +99,12 @@ def draw(info: Info) -> Figure:
         ax.set_ylabel("Runs that reached it (%)")
     for ax in axes.ravel()[len(info.thresholds) :]:
         ax.set_axis_off()
-    handles: list[Any] = style.level_handles(info.across, looks)
+    handles: list[Any] = style.level_handles(info.across, looks, info.labels)
     if info.within:
-        handles += [style.line_handle(value_label(info.within, level), ls=dash) for level, dash in dashes.items()]
-    title = "Epochs to an accuracy"
+        handles += [
+            style.line_handle(info.labels.phrase(info.within, level), ls=dash) for level, dash in dashes.items()
+        ]
+    heading = "Epochs to an accuracy"
     if info.across:
-        title += f", by {AXIS_TITLES[info.across].lower()}"
-    return style.finish(figure, title, info.source, handles)
+        heading += f", by {title(info.across).lower()}"
+    return style.finish(figure, heading, info.source, handles)

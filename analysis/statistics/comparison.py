@@ -2,6 +2,11 @@
 
 The unit of every statistic is the run (one seed); runs of different seeds are independent.
 Accuracies and differences are in percent and percentage points.
+
+Two methods. Welch's t (Welch 1947) for independent conditions. The paired t (Student 1908) for two conditions whose
+runs with one seed are parts of the same run: with a constant learning rate a run of 25 epochs is the beginning of the
+run of 51 epochs with its seed, so the two accuracies are two readings of one run, and their differences, a run each,
+are what is independent. Which method applies follows from the design of the study, never from its results.
 """
 
 import math
@@ -14,25 +19,29 @@ import pandas as pd
 from scipy import stats
 
 Verdict = Literal["larger", "smaller", "undecided", "no data"]
+Method = Literal["Welch", "paired"]
 Interval = tuple[float, float]
 NO_INTERVAL: Interval = (math.nan, math.nan)
-MOST_SEEDS = 1000
+# Beyond this no number of seeds is realistic, and none is named.
+MOST_SEEDS = 200
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Condition a against condition b in one measure; difference = mean of a - mean of b.
 
-    interval: 95 % Welch interval of the difference. joint_interval: the same at the confidence that
-    keeps the whole family of m comparisons at 95 % (Bonferroni: 1 - 0.05 / m); the verdict reads it.
-    improvement: probability that a run of a beats a run of b, ties counted half.
-    effect: difference in pooled standard deviations. p: Welch's t-test, not adjusted.
-    paired_interval, correlation: over the seeds that both conditions have; a check beside the rest.
+    method: of the interval, the test and all that follows from them; "paired" counts the seeds that both sides have,
+    and n_a, n_b, the means and the rest are over these alone. interval: 95 % interval of the difference.
+    joint_interval: the same at the confidence that keeps the whole family of m comparisons at 95 % (Bonferroni:
+    1 - 0.05 / m); the verdict reads it. improvement: probability that a run of a beats a run of b, ties counted half;
+    paired: the share of seeds. effect: difference in pooled standard deviations. p: of the t-test, not adjusted.
+    paired_interval, correlation: over the seeds that both conditions have; beside Welch's a check.
     seeds_needed: about how many seeds per condition would decide; None when decided or unknown,
     MOST_SEEDS + 1 when more than MOST_SEEDS. verdict: 'no data' when a side has no finished run.
     note: why something is missing, else ''.
     """
 
+    method: Method
     n_a: int
     n_b: int
     mean_a: float
@@ -103,54 +112,72 @@ def welch_bands(a: np.ndarray, b: np.ndarray, confidence: float = 0.95) -> dict[
     return {"difference": difference, "low": low, "high": high}
 
 
+def paired_interval(differences: np.ndarray, confidence: float = 0.95) -> Interval:
+    """Return the interval of a mean of differences, one a pair of runs (Student 1908).
+
+    differences: shape (pairs,). NaN with fewer than 2 pairs, or when all are equal: no spread can be estimated.
+    """
+    if len(differences) < 2 or constant(differences):
+        return NO_INTERVAL
+    return mean_interval(differences, confidence)
+
+
+def paired_bands(differences: np.ndarray, confidence: float = 0.95) -> dict[str, np.ndarray]:
+    """Return `difference`, `low` and `high`, column by column: `paired_interval` of each.
+
+    differences: shape (pairs, columns).
+    """
+    intervals = np.array([paired_interval(column, confidence) for column in differences.T]).reshape(-1, 2)
+    return {"difference": differences.mean(axis=0), "low": intervals[:, 0], "high": intervals[:, 1]}
+
+
 def constant(values: np.ndarray) -> bool:
     """Say whether the values are all equal, up to rounding."""
     return bool(np.ptp(values) <= 1e-9 * max(1.0, float(np.abs(values).max())))
 
 
-def compare(a: pd.Series, b: pd.Series, meaningful: float, family: int = 1) -> Comparison:
+def compare(a: pd.Series, b: pd.Series, meaningful: float, family: int = 1, paired: bool = False) -> Comparison:
     """Compare two conditions.
 
     a, b: the measure of each run, indexed by seed; NaN (unfinished runs) is left out.
     meaningful: the smallest difference that matters, d. family: the number of comparisons that are
-    made together.
+    made together. paired: whether the runs with one seed are parts of the same run.
 
-    Welch interval (Welch 1947); probability of improvement is U / (n_a n_b) of Mann & Whitney (1947)
-    as in rliable (Agarwal et al. 2021); effect as Cohen (1988, p. 66); the interval over pairs of runs
-    with the same seed is that of the paired t-test (Student 1908).
+    Welch interval (Welch 1947), paired interval (Student 1908); probability of improvement is U / (n_a n_b) of Mann &
+    Whitney (1947) as in rliable (Agarwal et al. 2021); effect as Cohen (1988, p. 66).
     """
     a, b = a.dropna().astype(float), b.dropna().astype(float)
+    pairs = pd.concat([a, b], axis=1, join="inner").to_numpy()
+    if paired:
+        a, b = pd.Series(pairs[:, 0]), pd.Series(pairs[:, 1])
     x, y = a.to_numpy(), b.to_numpy()
-    interval, joint, p = NO_INTERVAL, NO_INTERVAL, math.nan
-    if _tested(x, y):
-        test = _welch(x, y)
-        p = float(test.pvalue)
-        interval, joint = (
-            (float(low), float(high)) for low, high in map(test.confidence_interval, (0.95, 1 - 0.05 / family))
-        )
-    difference = float(x.mean() - y.mean()) if len(x) and len(y) else math.nan
+    differences = pairs[:, 0] - pairs[:, 1]
+    test = _paired_test(differences) if paired else _welch_test(x, y)
+    interval, joint = test.interval(0.95), test.interval(1 - 0.05 / family)
     verdict = decide(joint, meaningful) if len(x) and len(y) else "no data"
-    paired, correlation, pairs = _paired(a, b)
     needed = None
     if verdict == "undecided" and not math.isnan(joint[0]):
-        needed = seeds_needed(x, y, meaningful, family)
+        needed = (
+            paired_seeds_needed(differences, meaningful, family) if paired else seeds_needed(x, y, meaningful, family)
+        )
     return Comparison(
+        method="paired" if paired else "Welch",
         n_a=len(x),
         n_b=len(y),
         mean_a=float(x.mean()) if len(x) else math.nan,
         mean_b=float(y.mean()) if len(y) else math.nan,
-        difference=difference,
+        difference=float(x.mean() - y.mean()) if len(x) and len(y) else math.nan,
         interval=interval,
         joint_interval=joint,
-        p=p,
-        improvement=improvement(x, y),
+        p=test.p,
+        improvement=_share_higher(differences) if paired else improvement(x, y),
         effect=_effect(x, y),
-        paired_n=pairs,
-        paired_interval=paired,
-        correlation=correlation,
+        paired_n=len(pairs),
+        paired_interval=mean_interval(differences),
+        correlation=_correlation(pairs),
         verdict=verdict,
         seeds_needed=needed,
-        note=_note(x, y),
+        note=_note(x, y, differences if paired else None),
     )
 
 
@@ -200,9 +227,55 @@ def seeds_needed(a: np.ndarray, b: np.ndarray, meaningful: float, family: int = 
     n = np.arange(max(len(a), len(b)) + 1, MOST_SEEDS + 1)
     df = (n - 1) * variances.sum() ** 2 / (variances**2).sum()
     half = stats.t.ppf(1 - 0.025 / family, df) * np.sqrt(variances.sum() / n)
-    distance = abs(abs(float(np.mean(a) - np.mean(b))) - meaningful)
-    decided = np.flatnonzero(half < distance)
+    return _first(n, half, float(np.mean(a) - np.mean(b)), meaningful)
+
+
+def paired_seeds_needed(differences: np.ndarray, meaningful: float, family: int = 1) -> int:
+    """Return about how many pairs of runs would decide, as `seeds_needed` does for independent runs.
+
+    differences: shape (pairs,).
+    """
+    n = np.arange(len(differences) + 1, MOST_SEEDS + 1)
+    half = stats.t.ppf(1 - 0.025 / family, n - 1) * float(np.std(differences, ddof=1)) / np.sqrt(n)
+    return _first(n, half, float(np.mean(differences)), meaningful)
+
+
+def _first(n: np.ndarray, half: np.ndarray, difference: float, meaningful: float) -> int:
+    """The first n whose half width leaves neither +d nor -d within the interval around the difference."""
+    decided = np.flatnonzero(half < abs(abs(difference) - meaningful))
     return int(n[decided[0]]) if len(decided) else MOST_SEEDS + 1
+
+
+@dataclass(frozen=True)
+class _Test:
+    """A t-test of no difference: its p-value and, from SciPy's result, its intervals; without one neither."""
+
+    p: float = math.nan
+    result: Any = None
+
+    def interval(self, confidence: float) -> Interval:
+        if self.result is None:
+            return NO_INTERVAL
+        low, high = self.result.confidence_interval(confidence)
+        return float(low), float(high)
+
+
+def _welch_test(a: np.ndarray, b: np.ndarray) -> _Test:
+    if not _tested(a, b):
+        return _Test()
+    result = _welch(a, b)
+    return _Test(float(result.pvalue), result)
+
+
+def _paired_test(differences: np.ndarray) -> _Test:
+    if len(differences) < 2 or constant(differences):
+        return _Test()
+    result: Any = stats.ttest_1samp(differences, 0.0)
+    return _Test(float(result.pvalue), result)
+
+
+def _share_higher(differences: np.ndarray) -> float:
+    return float(np.mean((differences > 0) + 0.5 * (differences == 0))) if len(differences) else math.nan
 
 
 def _tested(a: np.ndarray, b: np.ndarray) -> bool:
@@ -230,23 +303,22 @@ def _effect(a: np.ndarray, b: np.ndarray) -> float:
     return float((a.mean() - b.mean()) / math.sqrt(pooled))
 
 
-def _paired(a: pd.Series, b: pd.Series) -> tuple[Interval, float, int]:
-    """Interval of the mean difference over common seeds, their correlation and number."""
-    pairs = pd.concat([a, b], axis=1, join="inner").to_numpy()
-    interval = mean_interval(pairs[:, 0] - pairs[:, 1])
+def _correlation(pairs: np.ndarray) -> float:
     if len(pairs) < 3 or constant(pairs[:, 0]) or constant(pairs[:, 1]):
-        return interval, math.nan, len(pairs)
-    return interval, float(np.corrcoef(pairs.T)[0, 1]), len(pairs)
+        return math.nan
+    return float(np.corrcoef(pairs.T)[0, 1])
 
 
-def _note(a: np.ndarray, b: np.ndarray) -> str:
+def _note(a: np.ndarray, b: np.ndarray, differences: np.ndarray | None) -> str:
+    """Why something is missing; differences: of a paired comparison, a and b holding the runs of the common seeds."""
     fewest = min(len(a), len(b))
+    where = "on a side" if differences is None else "with a seed that both sides have"
     if fewest == 0:
-        return "no finished run on one side"
+        return "no finished run on one side" if differences is None else "no seed has finished on both sides"
     if fewest == 1:
-        return "one finished run on a side: the spread between seeds is unknown"
-    if constant(a) and constant(b):
+        return f"one finished run {where}: the spread between seeds is unknown"
+    if differences is not None and constant(differences):
+        return "the difference is the same for every seed: its spread cannot be estimated"
+    if differences is None and constant(a) and constant(b):
         return "all runs of a condition are equal: the spread between seeds cannot be estimated"
-    if fewest == 2:
-        return "two finished runs on a side: the interval is very wide"
-    return ""
+    return f"two finished runs {where}: the interval is very wide" if fewest == 2 else ""

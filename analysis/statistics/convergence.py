@@ -17,8 +17,11 @@ every definition reads the recorded accuracy after each epoch.
   al. 2017, 'Understanding Deep Learning Requires Rethinking Generalization').
 - Epochs to accuracy T: the first epoch at or above T (as time to accuracy in Coleman et al. 2017,
   'DAWNBench'), right-censored at the last epoch seen, E for a whole run (Kaplan & Meier 1958).
-- Divergence: the loss was not finite (infinite or not a number, IEEE 754) at some epoch. Diverged
-  runs stay in every mean: leaving them out would condition on success.
+- Divergence: the loss was not finite (infinite or not a number, IEEE 754) at some epoch. Diverged runs stay in every
+  mean of an accuracy: leaving them out would condition on success. A mean loss with one of them is not finite either,
+  and is not given. Where the study stops such runs (`on_divergence: stop`) they count as complete: parameters that are
+  not numbers stay so, and the last accuracy is carried on to epoch E.
+- Final values may be declared as means over a run's last K epochs (`compare.measure`).
 """
 
 from collections.abc import Iterator
@@ -27,35 +30,65 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from analysis.records import AXES
+from analysis.axes import STAGE
+from study.contract.axes import AXES
 
 RUN = ["trial_id", "seed"]
 
 
-def run_table(curves: pd.DataFrame) -> pd.DataFrame:
+def run_table(curves: pd.DataFrame, carry: bool = False, last: int = 1) -> pd.DataFrame:
     """Return one row per run with its axes, seed and scalars.
 
-    Columns: trial_id, the five axes, seed, epochs_done, complete, train_accuracy, test_accuracy,
+    carry: whether runs end when they diverge, and count as complete. last: over how many of the last planned epochs
+    the final values are averaged.
+
+    Columns: trial_id, stage, the axes, seed, derived, epochs_done, complete, train_accuracy, test_accuracy,
     validation_accuracy, train_loss (all after epoch E), selected_accuracy, selected_epoch, aulc,
-    gap, diverged, diverged_at, seconds and iterations (at the last epoch seen). Accuracies are in
-    percent, gap in percentage points; seconds are the trial's, all its seeds trained side by side.
+    gap, diverged, diverged_at, seconds and iterations (at the last epoch trained). Accuracies are in
+    percent, gap in percentage points; seconds are the run's share of its process's time.
     """
-    curves = curves.sort_values([*RUN, "epoch"], ignore_index=True)
+    trained = curves.sort_values([*RUN, "epoch"], ignore_index=True)
+    curves = carried(trained) if carry else trained
     groups = curves.groupby(RUN, sort=False)
-    runs = groups.tail(1).set_index(RUN)
+    runs = trained.groupby(RUN, sort=False).tail(1).set_index(RUN)
     runs = runs.rename(columns={"epoch": "epochs_done"})
-    runs["complete"] = runs["epochs_done"] >= runs["epochs"]
+    runs["complete"] = groups["epoch"].last() >= runs["epochs"]
     runs["diverged"] = groups["diverged"].any()
     runs["diverged_at"] = curves[curves["diverged"]].groupby(RUN)["epoch"].min()
     runs["aulc"] = _area(curves)
     runs[["selected_accuracy", "selected_epoch"]] = _selected(curves)
     final = ["train_accuracy", "validation_accuracy", "test_accuracy", "train_loss"]
+    ending = curves[curves["epoch"] > curves["epochs"] - last].groupby(RUN)[final]
+    runs[final] = ending.mean() if last > 1 else ending.last(skipna=False)
+    runs["train_loss"] = runs["train_loss"].where(~runs["diverged"])
     ended = [*final, "aulc", "selected_accuracy", "selected_epoch"]
     runs[ended] = runs[ended].where(runs["complete"])
     runs["gap"] = runs["train_accuracy"] - runs["test_accuracy"]
-    order = ["epochs_done", "complete", *ended, "gap", "diverged", "diverged_at"]
+    order = ["derived", "epochs_done", "complete", *ended, "gap", "diverged", "diverged_at"]
     runs = runs.reset_index()
-    return runs[["trial_id", *AXES, "seed", *order, "seconds", "iterations"]]
+    return runs[["trial_id", STAGE, *AXES, "seed", *order, "seconds", "iterations"]]
+
+
+def carried(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return the curves with those that ended in a diverged epoch before E carried on to E, at their last accuracy.
+
+    Iterations and seconds stay what the run used; the loss stays missing.
+    """
+    last = curves.sort_values([*RUN, "epoch"]).groupby(RUN, sort=False).tail(1)
+    ended = last[last["diverged"] & (last["epoch"] < last["epochs"])]
+    if ended.empty:
+        return curves
+    missing = ended["epochs"] - ended["epoch"]
+    more = ended.loc[ended.index.repeat(missing)].copy()
+    more["epoch"] += more.groupby(RUN).cumcount() + 1
+    more["train_loss"] = np.nan
+    return pd.concat([curves, more], ignore_index=True).sort_values([*RUN, "epoch"], ignore_index=True)
+
+
+def mean_loss(table: pd.DataFrame, by: list[str]) -> pd.Series:
+    """Return the mean training loss of groups of runs; NaN where one of them has none that is finite."""
+    groups = table.groupby(by, sort=True)["train_loss"]
+    return groups.mean().where(groups.count() == groups.size())
 
 
 def time_to(curves: pd.DataFrame, threshold: float) -> pd.DataFrame:

@@ -1,51 +1,52 @@
 """Which conditions are compared with which, and the adjustment for making many comparisons.
 
 Three families:
-- declared: the study's own questions. p-values by Holm (1979).
-- baseline: every other condition against the baseline that shares its other axes. p-values by Dunnett
-  (1955), many against one; by Holm from Welch's tests where the spreads differ (Bartlett's test,
-  p < 0.01: Dunnett assumes one spread, and a single diverging condition would hide the rest),
-  where Dunnett is not defined, or for more than 20 comparisons. Where k baselines share a family,
-  Dunnett's p-values are multiplied by k (Bonferroni).
-- exploratory: every other pair that differs in one axis. p-values by Benjamini & Hochberg (1995),
-  which bounds the share of false discoveries.
-Verdicts read Welch intervals at 1 - 0.05 / m for the m comparisons of the family (Bonferroni): they
-hold jointly, at a family-wise error of 5 %, and, unlike Dunnett's, without equal variances.
+- declared: the study's own questions.
+- baseline: every other condition against the baseline that shares its other axes.
+- exploratory: every other pair that differs in one axis.
+Each family is judged as a whole, by one method: verdicts read intervals at 1 - 0.05 / m for the m comparisons of the
+family, and adjusted p-values are m p (Bonferroni; Dunn 1961, 'Multiple Comparisons Among Means'). So an adjusted p is
+below 0.05 exactly where the joint interval leaves out 0, and a family makes a false claim in at most 5 % of studies,
+whatever the spreads and however its comparisons depend on one another.
+
+Conditions of different stages are never compared. Conditions that differ in nothing but their planned epochs, with a
+constant learning rate, are parts of the same runs: they are compared in pairs (see `comparison`).
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from analysis.axes import FACTORS, STAGE
 from analysis.question import Condition, Question
-from analysis.records import AXES
-from analysis.statistics.comparison import compare, constant, holm
+from analysis.statistics.comparison import compare
 from analysis.statistics.convergence import by_condition
+from study.contract.axes import AXES
 
 MOST_EXPLORATORY = 200
-MOST_DUNNETT = 20
 FAMILIES = ("declared", "baseline", "exploratory")
 MEASURES = ("test_accuracy", "train_accuracy", "selected_accuracy", "aulc", "gap")
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Condition a (its number) is to be compared with condition b."""
+    """Condition a (its number) is to be compared with condition b; paired where their runs are parts of the same."""
 
     family: str
     name: str
     a: int
     b: int
+    paired: bool = False
 
 
 def pairs(conditions: pd.DataFrame, axes: tuple[str, ...], question: Question) -> tuple[list[Pair], list[str]]:
     """Return every pair to compare, and what could not be compared, in words.
 
-    conditions: one row per condition, indexed by its number, with the axes as columns.
+    conditions: one row per condition, indexed by its number, with the axes and the stage as columns. axes: those that
+    vary.
     """
     problems: list[str] = []
     points = {int(n): row for n, row in zip(conditions.index, _rows(conditions), strict=True)}
@@ -54,20 +55,32 @@ def pairs(conditions: pd.DataFrame, axes: tuple[str, ...], question: Question) -
     against = _baseline(points, axes, question, problems)
     baseline = [p for p in against if frozenset((p.a, p.b)) not in asked]
     taken = asked | {frozenset((p.a, p.b)) for p in baseline}
+    explored = conditions
     if question.searches:
+        explored = conditions[conditions[STAGE] != "explore"]
         problems.append(
             "a search explores: only declared questions and the baseline are compared; "
             "run the configurations of interest as a grid to compare them"
         )
-        return [*declared, *baseline], problems
-    other = [p for p in _neighbours(conditions, axes) if frozenset((p.a, p.b)) not in taken]
+    other = [p for p in _neighbours(explored, axes) if frozenset((p.a, p.b)) not in taken]
     if len(other) > MOST_EXPLORATORY:
         other = []
         problems.append(
             f"more than {MOST_EXPLORATORY} pairs of conditions differ in one axis: no exploratory "
             "comparisons were made; declare questions under compare.questions in the space file"
         )
-    return [*declared, *baseline, *other], problems
+    chosen = [*declared, *baseline, *other]
+    return [replace(pair, paired=same_runs(points[pair.a], points[pair.b])) for pair in chosen], problems
+
+
+def same_runs(a: Condition, b: Condition) -> bool:
+    """Whether the runs of two conditions are parts of the same ones, by design.
+
+    With a constant learning rate nothing that a run computes depends on its planned epochs, so of two runs that differ
+    in these alone the shorter is the beginning of the longer. A schedule stretches over the planned epochs.
+    """
+    different = [factor for factor in FACTORS if a[factor] != b[factor]]
+    return different == ["epochs"] and a["lr_schedule"] == "constant"
 
 
 def comparison_table(
@@ -75,8 +88,8 @@ def comparison_table(
 ) -> pd.DataFrame:
     """Compare every pair in a measure of the runs; one row each.
 
-    Columns: family, name, a, b (condition numbers), those of `comparison.Comparison`, p_adjusted,
-    adjustment (its name) and family_size.
+    Columns: family, name, a, b (condition numbers), those of `comparison.Comparison`, p_adjusted
+    and family_size.
     """
     needed = {number for pair in chosen for number in (pair.a, pair.b)}
     runs = runs[runs["condition"].isin(needed)]
@@ -85,69 +98,17 @@ def comparison_table(
     rows: list[dict[str, Any]] = []
     for family in FAMILIES:
         members = [pair for pair in chosen if pair.family == family]
-        compared = [
-            vars(pair)
-            | {"family_size": len(members)}
-            | vars(
-                compare(
-                    values.get(pair.a, nothing),
-                    values.get(pair.b, nothing),
-                    meaningful,
-                    len(members),
-                )
-            )
-            for pair in members
-        ]
-        rows += _adjusted(family, compared, values)
+        for pair in members:
+            a, b = values.get(pair.a, nothing), values.get(pair.b, nothing)
+            result = compare(a, b, meaningful, len(members), pair.paired)
+            named = {"family": family, "name": pair.name, "a": pair.a, "b": pair.b}
+            adjusted = {"p_adjusted": float(np.minimum(1.0, result.p * len(members))), "family_size": len(members)}
+            rows.append({**named, **vars(result), **adjusted})
     return pd.DataFrame(rows)
 
 
-def _adjusted(family: str, rows: list[dict[str, Any]], values: Mapping[int, pd.Series]) -> list[dict[str, Any]]:
-    method = {"declared": "Holm", "baseline": "Holm", "exploratory": "Benjamini-Hochberg"}[family]
-    p = np.array([row["p"] for row in rows], dtype=float)
-    adjusted = holm(p)
-    known = ~np.isnan(p)
-    if family == "exploratory":
-        adjusted[known] = stats.false_discovery_control(p[known])
-    named = [method] * len(rows)
-    if family == "baseline":
-        for index, value in _dunnett(rows, values).items():
-            adjusted[index], named[index] = value, "Dunnett"
-    return [
-        row | {"p_adjusted": float(value), "adjustment": name}
-        for row, value, name in zip(rows, adjusted, named, strict=True)
-    ]
-
-
-def _dunnett(rows: list[dict[str, Any]], values: Mapping[int, pd.Series]) -> dict[int, float]:
-    """p-values by Dunnett's test against each baseline, times their number; {} unless all allow it.
-
-    Its quasi-random integration is seeded, so the same results give the same digits.
-    """
-    groups: list[dict[int, float]] = []
-    if len(rows) > MOST_DUNNETT:
-        return {}
-    for control in dict.fromkeys(row["b"] for row in rows):
-        members = [i for i, row in enumerate(rows) if row["b"] == control and row["p"] == row["p"]]
-        samples = [values[rows[i]["a"]].dropna().to_numpy() for i in members]
-        reference = values[control].dropna().to_numpy() if control in values else np.array([])
-        if not members or len(reference) < 2:
-            continue
-        if not _equal_spread([*samples, reference]):
-            return {}
-        result = stats.dunnett(*samples, control=reference, rng=np.random.default_rng(0))
-        groups.append(dict(zip(members, (float(p) for p in np.atleast_1d(result.pvalue)), strict=True)))
-    return {row: min(1.0, p * len(groups)) for group in groups for row, p in group.items()}
-
-
-def _equal_spread(samples: list[np.ndarray]) -> bool:
-    if any(constant(sample) for sample in samples):
-        return False
-    return bool(stats.bartlett(*samples).pvalue >= 0.01)
-
-
 def _rows(conditions: pd.DataFrame) -> list[dict[str, Any]]:
-    return conditions[list(AXES)].to_dict("records")  # type: ignore[return-value]
+    return conditions[list(FACTORS)].to_dict("records")  # type: ignore[return-value]
 
 
 def _matches(point: Condition, wanted: Condition) -> bool:
@@ -156,7 +117,7 @@ def _matches(point: Condition, wanted: Condition) -> bool:
 
 def _declared(points: Mapping[int, Condition], question: Question, problems: list[str]) -> Iterator[Pair]:
     for declared in question.declared:
-        free = [axis for axis in AXES if axis not in declared.a and axis not in declared.b]
+        free = [factor for factor in FACTORS if factor not in declared.a and factor not in declared.b]
         found = [
             Pair("declared", declared.name, i, j)
             for i, a in points.items()
@@ -178,7 +139,7 @@ def _baseline(
     if not question.baseline or len(points) < 2:
         return
     wanted = question.baseline
-    free = [axis for axis in axes if axis not in wanted]
+    free = [axis for axis in (*axes, STAGE) if axis not in wanted]
     controls = {
         tuple(point[axis] for axis in free): number for number, point in points.items() if _matches(point, wanted)
     }
@@ -193,8 +154,8 @@ def _baseline(
 
 def _neighbours(conditions: pd.DataFrame, axes: tuple[str, ...]) -> Iterator[Pair]:
     """Pairs that differ in exactly one axis; the later value comes first, as 'more minus less'."""
-    for axis in axes:
-        others = [name for name in AXES if name != axis]
+    for axis in (axis for axis in axes if axis in AXES):
+        others = [name for name in FACTORS if name != axis]
         for _, group in conditions.groupby(others, sort=False):
             numbers = [int(n) for n in group.sort_values(axis).index]
             for low in range(len(numbers)):

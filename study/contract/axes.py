@@ -34,6 +34,7 @@ class Axis:
         below: a bound that no value reaches.
         maximum: the largest value; far above what could be trained where it only catches slips such as 1e9 for 1e3.
         shapes: whether it fixes the computation, so that the runs of a pack must agree in it.
+        quiet: whether texts may leave it out where every run has its default.
         words: a value, written as in ``number``, in words that stand alone, such as "3 blocks".
     """
 
@@ -50,6 +51,7 @@ class Axis:
     below: float | None
     maximum: float | None
     shapes: bool
+    quiet: bool
     words: Callable[[str], str]
 
     @property
@@ -102,6 +104,7 @@ def _axis(
     below: float | None = None,
     maximum: float | None = None,
     shapes: bool = False,
+    quiet: bool = False,
 ) -> Any:
     row = {key: value for key, value in locals().items() if key != "default"}
     return dataclasses.field(default=default, metadata=row)
@@ -163,6 +166,7 @@ class Configuration:
         short_title="Momentum",
         explanation="Momentum of SGD, without dampening; from 0 to below 1.",
         words=lambda value: f"momentum {value}",
+        quiet=True,
         scale="linear",
         minimum=0,
         below=1,
@@ -173,6 +177,7 @@ class Configuration:
         short_title="Decay",
         explanation="L2 penalty on every parameter, as torch.optim.SGD adds it to the gradient; 0 or more.",
         words=lambda value: f"weight decay {value}",
+        quiet=True,
         scale="log",
         minimum=0,
     )
@@ -182,6 +187,7 @@ class Configuration:
         short_title="Batch",
         explanation="Images of an SGD step; the last, partial batch of an epoch is trained too.",
         words=lambda value: f"batches of {value}",
+        quiet=True,
         scale="log",
         minimum=1,
         maximum=10_000,
@@ -194,6 +200,7 @@ class Configuration:
         explanation="How the learning rate changes from step to step: constant, cosine (down to 0 over the planned "
         "epochs) or one_cycle (up and down again, with torch's defaults for both).",
         words=lambda value: f"{value.replace('_', '-')} lr",
+        quiet=True,
     )
 
     @classmethod

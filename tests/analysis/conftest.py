@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis import report
 from analysis.findings import Findings, find
 from analysis.results import read
 from tests.analysis.simulate import Simulation, corners, depth, search, simulate
@@ -27,6 +28,8 @@ STUDIES = {
         compare={"across": "epochs", "baseline": {"epochs": 25}},
     ),
     # Killed while trial 9 had not begun: trial 3 failed, trial 8 has 12 of its epochs.
+    # What format 1 left: a row a trial, seconds of all its seeds together.
+    "format_1": depth(format=1),
     "killed": depth(ended=False, stopped={8: 12, 9: 0}, failed={3: 7}),
 }
 
@@ -40,3 +43,13 @@ def directories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def findings(directories: dict[str, Path]) -> dict[str, Findings]:
     return {name: find(read(path)) for name, path in directories.items()}
+
+
+@pytest.fixture(autouse=True)
+def no_figure_may_raise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a report a figure that raises is left out with the error; here it is a failure."""
+
+    def raises(error: Exception) -> str:
+        raise error
+
+    monkeypatch.setattr(report, "failed", raises)

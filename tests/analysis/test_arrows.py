@@ -13,10 +13,13 @@ LAYERS = (
     {"page", "figures"},
     {"tables", "cautions", "captions", "style"},
     {"words"},
+    {"advice"},
     {"findings"},
     {"statistics"},
     {"question", "results"},
+    {"ledger"},
     {"records"},
+    {"axes"},
 )
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

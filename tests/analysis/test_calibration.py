@@ -7,12 +7,16 @@ import pandas as pd
 import pytest
 
 from analysis.question import Question
-from analysis.records import AXES
-from analysis.statistics.comparison import compare, decide, mean_interval, welch_bands, welch_interval
+from analysis.statistics.comparison import Comparison, compare, decide, mean_interval, welch_bands, welch_interval
 from analysis.statistics.families import Pair, comparison_table, pairs
+from study.contract.axes import Configuration
 
 REPEATS = 3000
 SD = 1.0  # percentage points between seeds
+
+
+def conditions(number: int) -> pd.DataFrame:
+    return pd.DataFrame([{"stage": "explore", **Configuration().as_dict()}] * number)
 
 
 @pytest.mark.parametrize("n", [3, 5, 10])
@@ -52,7 +56,7 @@ def test_a_a_studies_give_false_verdicts_at_most_5_percent(n: int, meaningful: f
 def test_a_study_s_verdicts_are_those_of_the_joint_intervals() -> None:
     """The table of a study reads its verdicts off the intervals calibrated above."""
     rng = np.random.default_rng(6)
-    points = pd.DataFrame({axis: [0] * 7 for axis in AXES}).assign(num_blocks=range(7))
+    points = conditions(7).assign(num_blocks=range(7))
     values = rng.normal(np.repeat([55.0, 55, 57, 58, 53, 55, 56], 5), SD)
     runs = {"condition": np.repeat(range(7), 5), "seed": np.tile(range(5), 7)}
     question = Question(baseline={"num_blocks": 0}, meaningful=0.5)
@@ -68,7 +72,7 @@ def test_a_study_s_verdicts_are_those_of_the_joint_intervals() -> None:
 def test_a_whole_a_a_study_gives_false_verdicts_at_most_5_percent() -> None:
     """Baseline and exploratory comparisons together, 5 seeds, 1 point between seeds and d = 1."""
     rng = np.random.default_rng(13)
-    points = pd.DataFrame({axis: [0] * 6 for axis in AXES})
+    points = conditions(6)
     points[["num_blocks", "batch_norm"]] = [(b, n) for b in (1, 3, 5) for n in (0, 1)]
     chosen, _ = pairs(points, ("num_blocks", "batch_norm"), Question(baseline={"num_blocks": 1, "batch_norm": 0}))
     assert {pair.family for pair in chosen} == {"baseline", "exploratory"}
@@ -143,3 +147,32 @@ def test_the_seeds_that_would_decide_do_decide_about_half_of_the_time() -> None:
 
 def _pair(rng: np.random.Generator, difference: float, n: int) -> tuple[pd.Series, pd.Series]:
     return pd.Series(rng.normal(55 + difference, SD, n)), pd.Series(rng.normal(55, SD, n))
+
+
+def test_parts_of_the_same_runs_are_decided_by_their_differences() -> None:
+    """A longer budget gains 0.4 +- 0.3 points a run; runs differ by 1 point, so Welch's interval could not tell."""
+    rng = np.random.default_rng(15)
+    long = rng.normal(55.4, SD, (REPEATS // 10, 5))
+    short = long - rng.normal(0.4, 0.3, long.shape)
+    found = [(_as_parts(a, b, True), _as_parts(a, b, False)) for a, b in zip(long, short, strict=True)]
+    paired, apart = zip(*found, strict=True)
+    assert np.mean([c.interval[0] <= 0.4 <= c.interval[1] for c in paired]) == pytest.approx(0.95, abs=0.03)
+    assert np.mean([c.verdict == "smaller" for c in paired]) > 0.8
+    assert np.mean([c.verdict == "smaller" for c in apart]) < 0.2
+
+
+def test_paired_a_a_studies_give_false_verdicts_at_most_5_percent() -> None:
+    rng = np.random.default_rng(16)
+    false = 0
+    for _ in range(300):
+        base = rng.normal(55.0, SD, 5)
+        runs = [base + rng.normal(0, 0.3, 5) for _ in range(4)]
+        table = pd.DataFrame({"condition": np.repeat(range(4), 5), "seed": np.tile(range(5), 4)})
+        chosen = [Pair("baseline", "", number, 0, paired=True) for number in (1, 2, 3)]
+        result = comparison_table(table.assign(test_accuracy=np.concatenate(runs)), chosen, 0.01)
+        false += bool((result["verdict"] == "larger").any())
+    assert false / 300 <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 300)
+
+
+def _as_parts(a: np.ndarray, b: np.ndarray, paired: bool) -> Comparison:
+    return compare(pd.Series(a), pd.Series(b), 1.0, paired=paired)

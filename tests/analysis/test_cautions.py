@@ -8,7 +8,7 @@ import pytest
 from analysis.cautions import cautions, edge_warning
 from analysis.findings import Findings, find
 from analysis.results import read
-from tests.analysis.simulate import corners, depth, search, simulate
+from tests.analysis.simulate import Simulation, corners, depth, search, simulate
 
 
 def said(findings: Findings) -> str:
@@ -24,7 +24,7 @@ def test_a_whole_study_is_only_undecided(findings: dict[str, Findings]) -> None:
 def test_killed_study_names_what_is_missing(findings: dict[str, Findings]) -> None:
     text = said(findings["killed"])
     assert "still running, or its driver was killed" in text
-    assert "trial 0003: failed: RuntimeError: CUDA out of memory" in text
+    assert "5 runs of configuration 0003: failed: RuntimeError: CUDA out of memory" in text
     assert "3 of 9 comparisons have no finished run on one side yet" in text
 
 
@@ -45,7 +45,7 @@ def test_search_without_validation_is_selected_on_test(tmp_path: Path) -> None:
 
 def test_search_with_validation_is_not(findings: dict[str, Findings]) -> None:
     assert "selected on test" not in said(findings["search"])
-    assert "30 of 40 trials were stopped early by the scheduler" in said(findings["search"])
+    assert "90 of 120 runs were stopped early by the scheduler" in said(findings["search"])
 
 
 def test_best_at_the_edge(findings: dict[str, Findings]) -> None:
@@ -53,12 +53,45 @@ def test_best_at_the_edge(findings: dict[str, Findings]) -> None:
     assert "the optimum may lie" not in said(findings["learning_rate"])
 
 
-def test_edge_needs_three_values() -> None:
-    assert edge_warning(pd.Series([1.0, 2.0], index=[1, 2]), "lr") is None
-    assert edge_warning(pd.Series([1.0, 3.0, 2.0], index=[1, 2, 3]), "lr") is None
-    smallest = edge_warning(pd.Series([3.0, 1.0, 2.0], index=[0.1, 0.2, 0.3]), "lr")
+def edges(tmp_path: Path, axis: str, tops: dict[float, float], seed_sd: float = 0.2) -> str | None:
+    study = Simulation(
+        space={axis: {"grid": list(tops)}, "epochs": 60}, top=lambda c: tops[c[axis]], seeds=(0, 1, 2), seed_sd=seed_sd
+    )
+    return edge_warning(find(read(simulate(tmp_path, study))), axis)
+
+
+def test_edge_needs_three_values(tmp_path: Path) -> None:
+    assert edges(tmp_path / "two", "lr", {0.1: 60, 0.2: 50}) is None
+    assert edges(tmp_path / "inside", "lr", {0.1: 50, 0.2: 60, 0.3: 50}) is None
+    smallest = edges(tmp_path / "edge", "lr", {0.1: 60, 0.2: 50, 0.3: 40})
     assert smallest is not None
     assert "smallest tried (0.1)" in smallest
+
+
+def test_edge_must_stand_out_and_be_none_of_the_axis_itself(tmp_path: Path) -> None:
+    assert edges(tmp_path / "noise", "lr", {0.1: 60.1, 0.2: 60, 0.3: 60}, seed_sd=2.0) is None
+    assert edges(tmp_path / "least", "num_blocks", {0: 60, 1: 50, 3: 40}) is None
+    assert edges(tmp_path / "most", "num_blocks", {0: 40, 1: 50, 3: 60}) is not None
+
+
+def test_conditions_whose_runs_are_equal_are_named(tmp_path: Path) -> None:
+    """Batch norm changes nothing in a network without blocks."""
+    directory = simulate(tmp_path, depth(seeds=(0, 1)))
+    first, second = (directory / "records" / f"000{number}.jsonl" for number in (0, 1))
+    lines = first.read_text().splitlines()
+    second.write_text("\n".join([second.read_text().splitlines()[0], *lines[1:]]))
+    text = said(find(read(directory)))
+    assert "the runs of '1 block, no batch norm' and '1 block, batch norm' are equal in every epoch" in text
+
+
+def test_diverged_runs_that_were_stopped_are_in_the_means(tmp_path: Path) -> None:
+    study = Simulation(space={"lr": {"grid": [0.01, 1.0]}}, on_divergence="stop", diverges=lambda c, seed: c["lr"] >= 1)
+    found = find(read(simulate(tmp_path, study)))
+    assert found.results.runs["state"].unique().tolist() == ["completed"]
+    assert found.runs["test_accuracy"].notna().all()
+    assert found.comparisons["verdict"].tolist() == ["larger"]
+    assert "5 of 10 runs diverged" in said(found)
+    assert "no finished run" not in said(found)
 
 
 def test_mixed_hardware_versions_and_precision(directories: dict[str, Path], tmp_path: Path) -> None:
@@ -104,12 +137,12 @@ def test_a_machine_that_does_not_name_its_cpu_is_not_mixed(directories: dict[str
 
 
 @pytest.mark.parametrize(("ended", "expected"), [(False, "not started yet"), (True, "did not start")])
-def test_a_trial_that_has_not_begun(tmp_path: Path, ended: bool, expected: str) -> None:
+def test_a_run_that_has_not_begun(tmp_path: Path, ended: bool, expected: str) -> None:
     directory = simulate(tmp_path, depth(seeds=(0,), stopped={9: 0}, ended=ended))
     table = pd.read_parquet(directory / "trials.parquet")
-    table.loc[9, "status"] = "not_started"
+    table.loc[9, "state"] = "planned"
     table.to_parquet(directory / "trials.parquet")
-    assert f"trial 0009: {expected}" in said(find(read(directory)))
+    assert f"1 run of configuration 0009: {expected}" in said(find(read(directory)))
 
 
 def test_one_condition_with_one_run_is_not_a_study_of_one_seed(tmp_path: Path) -> None:
@@ -120,6 +153,8 @@ def test_one_condition_with_one_run_is_not_a_study_of_one_seed(tmp_path: Path) -
         for key in ("seeds", "train_loss", "train_accuracy", "test_accuracy", "diverged"):
             if key in line:
                 line[key] = line[key][:1]
+            if "seconds" in line:
+                line["seconds"] = line["seconds"][:1]
     record.write_text("".join(json.dumps(line) + "\n" for line in lines))
     text = said(find(read(directory)))
     assert "some conditions have 1 finished run, and no interval" in text

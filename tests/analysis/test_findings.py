@@ -1,11 +1,13 @@
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analysis.findings import Findings, find
 from analysis.results import read
-from tests.analysis.simulate import Simulation, simulate
+from analysis.statistics.comparison import mean_interval
+from tests.analysis.simulate import Simulation, search, simulate
 
 
 def test_axes_and_layout_come_from_the_study(findings: dict[str, Findings]) -> None:
@@ -44,10 +46,10 @@ def test_conditions_are_told_apart_by_what_varies(findings: dict[str, Findings])
     ]
 
 
-def test_labels_that_look_alike_get_the_trial(tmp_path: Path) -> None:
+def test_values_are_written_with_the_digits_that_tell_them_apart(tmp_path: Path) -> None:
     plan = ({"lr": 0.010001}, {"lr": 0.010002})
     found = find(read(simulate(tmp_path, Simulation(configurations=plan, seeds=(0,)))))
-    assert found.conditions["label"].tolist() == ["lr 0.01 (trial 0000)", "lr 0.01 (trial 0001)"]
+    assert found.conditions["label"].tolist() == ["lr 0.010001", "lr 0.010002"]
 
 
 def test_a_repeated_configuration_is_counted_once_and_said(tmp_path: Path) -> None:
@@ -55,7 +57,7 @@ def test_a_repeated_configuration_is_counted_once_and_said(tmp_path: Path) -> No
     found = find(read(simulate(tmp_path, Simulation(configurations=plan, seeds=(0, 1)))))
     assert len(found.conditions) == 2
     assert len(found.runs) == 4
-    assert any("trial 0002 repeats" in p for p in found.problems)
+    assert any("configuration 0002 repeats" in p for p in found.problems)
 
 
 def test_source_says_data_fixed_axes_seeds_and_date(findings: dict[str, Findings]) -> None:
@@ -91,9 +93,54 @@ def test_every_run_has_a_condition_and_a_time(findings: dict[str, Findings], nam
     assert len(found.times) == len(found.runs) * len(found.question.thresholds)
 
 
-def test_of_two_equal_trials_the_one_that_came_further_counts(tmp_path: Path) -> None:
+def test_of_two_equal_configurations_the_one_that_came_further_counts(tmp_path: Path) -> None:
     study = Simulation(configurations=({"lr": 0.01}, {"lr": 0.01}), seeds=(0, 1), failed={0: 3})
     found = find(read(simulate(tmp_path, study)))
     assert found.runs["trial_id"].tolist() == ["0001", "0001"]
     assert found.runs["complete"].all()
-    assert any("trial 0000 repeats" in p for p in found.problems)
+    assert any("configuration 0000 repeats" in p for p in found.problems)
+
+
+def test_runs_of_different_stages_are_never_pooled(tmp_path: Path) -> None:
+    found = find(read(simulate(tmp_path, search(8, stopped={}, confirmed=(2, 5), compare={"baseline": {"lr": 0.01}}))))
+    assert len(found.conditions) == 10
+    assert found.axes[-1] == "stage"
+    confirmed = found.runs[found.runs["stage"] == "confirm"]
+    assert confirmed["seed"].min() == 3
+    assert found.label(8) == f"{found.label(2).removesuffix('exploration')}confirmation"
+    both = found.conditions["stage"].to_dict()
+    assert all(both[pair.a] == both[pair.b] for pair in found.chosen)
+
+
+def test_conditions_that_differ_in_epochs_alone_are_paired(findings: dict[str, Findings]) -> None:
+    found = findings["epochs"]
+    assert found.comparisons["method"].unique().tolist() == ["paired"]
+    runs = found.runs.pivot(index="seed", columns="epochs", values="test_accuracy")
+    row = found.comparisons.iloc[1]
+    assert row["interval"] == pytest.approx(mean_interval((runs[51] - runs[25]).to_numpy()))
+    assert set(found.measures["method"]) == {"paired"}
+    assert set(findings["depth"].comparisons["method"]) == {"Welch"}
+    assert found.runs.groupby("epochs")["derived"].all().to_dict() == {13: True, 25: True, 51: False}
+
+
+def test_runs_with_a_schedule_are_not_parts_of_longer_ones(tmp_path: Path) -> None:
+    study = Simulation(space={"epochs": {"grid": [5, 9]}, "lr_schedule": "cosine"}, seeds=(0, 1, 2))
+    found = find(read(simulate(tmp_path, study)))
+    assert found.comparisons["method"].tolist() == ["Welch"]
+    assert not found.runs["derived"].any()
+    assert "cosine lr" in found.source
+
+
+def test_format_1_gives_the_same_findings_as_format_2(findings: dict[str, Findings]) -> None:
+    old, new = findings["format_1"], findings["depth"]
+    assert old.problems == new.problems == ()
+    pd.testing.assert_frame_equal(old.runs, new.runs)
+    pd.testing.assert_frame_equal(old.comparisons, new.comparisons)
+    assert old.source == new.source
+
+
+def test_old_trials_of_two_budgets_are_paired_too(tmp_path: Path) -> None:
+    study = Simulation(space={"epochs": {"grid": [5, 9]}}, seeds=(0, 1, 2), format=1)
+    found = find(read(simulate(tmp_path, study)))
+    assert found.comparisons["method"].tolist() == ["paired"]
+    assert not found.runs["derived"].any()

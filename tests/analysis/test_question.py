@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from analysis.question import THRESHOLDS, Declared, condition_label, parse, value_label
+from analysis.question import THRESHOLDS, Declared, parse
 
 
 def test_an_empty_study_has_defaults_and_no_complaints() -> None:
@@ -54,6 +54,13 @@ def test_random_search_selects_nothing_by_itself() -> None:
         ({"meaningful_difference": True}, "not a number above 0"),
         ({"thresholds": "all"}, "not a list of percents"),
         ({"questions": [{"a": {"lr": 1}}]}, "does not say what to compare"),
+        (
+            {"meaningful_differenc": 2},
+            "compare.meaningful_differenc is not a setting (did you mean meaningful_difference?)",
+        ),
+        ({"colour": 2}, "compare.colour is not a setting (there are across"),
+        ({"questions": [{"name": "q", "a": {"lr": 1}, "b": {"lr": 2}, "c": 3}]}, "questions[1].c is not a setting"),
+        ({"measure": "best"}, "compare.measure: 'best' is neither final nor {last: K}"),
     ],
 )
 def test_unusable_entries_become_defaults_and_are_named(compare: Any, said: str) -> None:
@@ -62,8 +69,11 @@ def test_unusable_entries_become_defaults_and_are_named(compare: Any, said: str)
     assert said in problems[0]
 
 
-def test_labels() -> None:
-    point = {"block": "conv", "num_blocks": 1, "batch_norm": False, "lr": 0.001, "epochs": 25}
-    assert condition_label(point, ("num_blocks", "batch_norm")) == "1 block, no batch norm"
-    assert condition_label(point, ()) == "conv, 1 block, no batch norm, lr 0.001, 25 epochs"
-    assert value_label("num_blocks", 0) == "0 blocks"
+def test_a_slip_in_a_setting_that_is_read_is_named_and_others_are_not_judged() -> None:
+    _, problems = parse({"compar": {}, "budget": {"hours": 8}, "resources": {}, "space": {}})
+    assert problems == ["study.yaml: compar is not a setting (did you mean compare?); ignored"]
+
+
+def test_final_values_over_the_last_epochs() -> None:
+    assert parse({"compare": {"measure": {"last": 3}}})[0].last == 3
+    assert parse({"compare": {"measure": "final"}})[0].last == 1

@@ -6,7 +6,7 @@ import pytest
 from analysis.findings import Findings, find
 from analysis.results import read
 from analysis.statistics.comparison import MOST_SEEDS
-from analysis.words import BEYOND_NOTE, headline, interval, mean_sd, p_value, points, tally, verdict
+from analysis.words import BEYOND_NOTE, _apart, headline, interval, mean_sd, p_value, points, tally, verdict
 from tests.analysis.simulate import Simulation, corners, simulate
 
 NAN = math.nan
@@ -24,7 +24,8 @@ def row(verdict: str, low: float, high: float, needed: float | None = None, note
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (row("larger", 1.2, 3.0), "larger than 1 point"),
+        (row("larger", 1.2, 3.0), "higher by more than 1 point"),
+        (row("larger", -3.0, -1.2), "lower by more than 1 point"),
         (row("smaller", -0.2, 0.3), "smaller than 1 point"),
         (row("undecided", -2, 3, 12), "undecided, about 12 seeds would decide"),
         (
@@ -33,7 +34,7 @@ def row(verdict: str, low: float, high: float, needed: float | None = None, note
         ),
         (
             row("undecided", -2, 3, MOST_SEEDS + 1),
-            "undecided, more than 1,000 seeds would be needed to decide",
+            "undecided, no realistic number of seeds would decide",
         ),
         (row("undecided", NAN, NAN, None, "one run"), "undecided (one run)"),
         (row("no data", NAN, NAN, None, "no finished run on one side"), "no data yet (no finished run on one side)"),
@@ -57,7 +58,7 @@ def test_numbers_in_words() -> None:
 def test_declared_question_comes_first(findings: dict[str, Findings]) -> None:
     groups = headline(findings["corners"])
     assert groups[0].heading == "Declared: residual against conv with batch norm"
-    assert "points lower than conv, batch norm" in str(groups[0].lines[0])
+    assert "points less than conv, batch norm" in str(groups[0].lines[0])
     assert groups[1].heading.startswith("Against residual, no batch norm (53.")
     assert len(groups[1].lines) == 2
 
@@ -117,7 +118,8 @@ def test_intervals_beyond_what_is_possible_are_marked(low: float, high: float, s
 
 def test_the_mark_is_explained_where_it_stands(tmp_path: Path) -> None:
     study = corners(seeds=(0, 1), seed_sd=30.0)
-    for group in headline(find(read(simulate(tmp_path, study)))):
+    groups = [group for group in headline(find(read(simulate(tmp_path, study)))) if group.lines]
+    for group in groups:
         marked = any("]*" in str(line) for line in group.lines)
         assert marked == (BEYOND_NOTE in group.reading)
         assert marked
@@ -127,3 +129,32 @@ def test_the_mark_is_explained_for_a_lone_configuration(tmp_path: Path) -> None:
     (group,) = headline(find(read(simulate(tmp_path, Simulation(seeds=(0, 1), seed_sd=30.0)))))
     assert "]*" in str(group.lines[0])
     assert group.reading == BEYOND_NOTE
+
+
+def test_many_conditions_that_were_not_compared_are_said_to_be_so(tmp_path: Path) -> None:
+    space = {"lr": {"grid": [round(0.001 * (n + 1), 3) for n in range(22)]}, "epochs": 2}
+    (group,) = headline(find(read(simulate(tmp_path, Simulation(space=space, seeds=(0, 1))))))
+    (line,) = group.lines
+    assert str(line).startswith("22 configurations have finished runs and none was compared with another.")
+    assert "nothing to compare it with" not in str(line)
+
+
+def test_equal_means_are_said_to_be_equal() -> None:
+    assert (_apart(0.001), _apart(-0.001)) == ("equals", "equals")
+    assert (_apart(0.5), _apart(-0.5)) == ("has 0.50 points more than", "has 0.50 points less than")
+
+
+def test_the_command_that_adds_seeds_follows_what_is_undecided(findings: dict[str, Findings]) -> None:
+    last = headline(findings["learning_rate"])[-1]
+    needed = findings["learning_rate"].comparisons
+    needed = needed[(needed["family"] == "baseline") & (needed["seeds_needed"] <= MOST_SEEDS)]["seeds_needed"]
+    seeds = ", ".join(map(str, range(int(needed.max()))))
+    expected = f"python -m study.run --space search_spaces/depth.yaml --extend --set 'seeds=[{seeds}]'"
+    assert last.command == expected
+    assert "more often than 5 %" in last.advice
+    assert not any(group.command for group in headline(findings["epochs"])), "everything is decided there"
+
+
+def test_budgets_are_said_to_be_compared_run_by_run(findings: dict[str, Findings]) -> None:
+    assert "run by run" in headline(findings["epochs"])[0].reading
+    assert "run by run" not in headline(findings["depth"])[0].reading

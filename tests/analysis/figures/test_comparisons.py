@@ -10,7 +10,7 @@ from analysis.figures import forest, head_to_head, interaction
 from analysis.figures.common import NoDataError
 from analysis.findings import Findings, find
 from analysis.results import read
-from analysis.statistics.comparison import welch_interval
+from analysis.statistics.comparison import mean_interval, welch_interval
 from tests.analysis.simulate import corners, simulate
 
 
@@ -29,11 +29,19 @@ def test_head_to_head_without_a_question_is_the_baseline_s(findings: dict[str, F
     assert shown.labels == (("10 blocks, batch norm", "10 blocks, no batch norm"),)
 
 
-def test_head_to_head_of_different_budgets_ends_with_the_shorter(
-    findings: dict[str, Findings],
-) -> None:
-    shown = head_to_head.info(findings["epochs"])
-    assert shown.table["epoch"].max() == 13
+def test_head_to_head_of_two_budgets_is_the_gain_of_the_longer_run_by_run(findings: dict[str, Findings]) -> None:
+    found = findings["epochs"]
+    shown = head_to_head.info(found)
+    assert shown.labels == (("13 epochs", "25 epochs"),)
+    table = shown.table[shown.table["measure"] == "test_accuracy"]
+    assert (table["epoch"].min(), table["epoch"].max()) == (13, 25)
+    assert (table.iloc[0][["difference"]] == 0).all()
+    runs = found.runs.pivot(index="seed", columns="epochs", values="test_accuracy")
+    last = table.iloc[-1]
+    assert last["difference"] == pytest.approx((runs[13] - runs[25]).mean())
+    assert (last["low"], last["high"]) == pytest.approx(mean_interval((runs[13] - runs[25]).to_numpy()))
+    assert table["method"].unique().tolist() == ["paired"]
+    assert shown.titles == ("epoch 13 minus later, run by run",)
 
 
 def test_forest_has_every_comparison_with_its_verdict(findings: dict[str, Findings]) -> None:
@@ -41,7 +49,11 @@ def test_forest_has_every_comparison_with_its_verdict(findings: dict[str, Findin
     shown = forest.info(found)
     assert len(shown.table) == len(found.comparisons) == 29
     assert shown.table["verdict"].tolist() == found.comparisons["verdict"].tolist()
-    assert {s.split(",")[0] for s in shown.table["said"]} == {"larger than 1 point", "undecided"}
+    assert {s.split(",")[0] for s in shown.table["said"]} == {
+        "higher by more than 1 point",
+        "lower by more than 1 point",
+        "undecided",
+    }
     with style.theme():
         figure = forest.draw(shown)
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -58,7 +60,7 @@ def test_diverged_runs_stay_in_the_mean_and_are_marked(findings: dict[str, Findi
     rows = last.set_index("measure")[["n", "mean"]].T
     assert rows["test_accuracy"].tolist()[0] == 5
     assert rows["test_accuracy"].tolist()[1] < 30
-    assert rows["train_loss"].tolist()[0] == 2
+    assert np.isnan(rows["train_loss"].tolist()[1])
     assert len(shown.diverged) == 3 + 5
 
 
@@ -89,8 +91,37 @@ def found_last(found: Findings, amount: str) -> float:
 
 
 def test_nothing_trained_yet(findings: dict[str, Findings]) -> None:
-    from dataclasses import replace
-
     empty = replace(findings["depth"], curves=findings["depth"].curves.head(0))
     with pytest.raises(NoDataError, match="no epoch"):
         convergence.info(empty)
+
+
+def test_an_exploding_loss_leaves_room_for_the_others(findings: dict[str, Findings]) -> None:
+    found = findings["learning_rate"]
+    curves = found.curves.copy()
+    lost = curves["condition"] == int(found.conditions.index[found.conditions["lr"] == 1.0][0])
+    curves.loc[lost & (curves["epoch"] == 1), "train_loss"] = 2.9e32
+    with style.theme():
+        figure = convergence.draw(convergence.info(replace(found, curves=curves)))
+    losses = [ax for ax in figure.axes if ax.axison][7:]
+    assert max(ax.get_ylim()[1] for ax in losses) < 10
+
+
+def test_losses_over_many_orders_are_drawn_on_a_logarithmic_axis(findings: dict[str, Findings]) -> None:
+    found = findings["single"]
+    curves = found.curves.copy()
+    curves.loc[curves["epoch"] == 1, "train_loss"] = 57_000.0
+    with style.theme():
+        figure = convergence.draw(convergence.info(replace(found, curves=curves)))
+    assert [ax.get_yscale() for ax in figure.axes] == ["linear", "log"]
+
+
+def test_both_panels_share_the_amounts_where_every_run_diverged(findings: dict[str, Findings]) -> None:
+    found = findings["learning_rate"]
+    curves = found.curves.assign(train_loss=np.nan, diverged=True)
+    runs = found.runs.assign(diverged=True)
+    with style.theme():
+        figure = convergence.draw(convergence.info(replace(found, curves=curves, runs=runs), "iterations"))
+    for above, below in zip(figure.axes[:4], figure.axes[4:8], strict=True):
+        assert above.get_xlim() == below.get_xlim()
+        assert below.get_xlim()[1] > 25 * 391

@@ -1,13 +1,17 @@
 """Figures of single runs: survival, seed spread, sensitivity, timeline."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from analysis import style
 from analysis.figures import seed_spread, sensitivity, survival, timeline
-from analysis.figures.common import NoDataError
-from analysis.findings import Findings
+from analysis.figures.common import NoDataError, facets
+from analysis.findings import Findings, find
+from analysis.results import read
+from tests.analysis.simulate import Simulation, depth, simulate
 
 
 def test_survival_shares_rise_to_what_was_reached(findings: dict[str, Findings]) -> None:
@@ -44,7 +48,7 @@ def test_seed_spread_needs_two_seeds(findings: dict[str, Findings]) -> None:
 
 
 def test_learning_rate_axis_is_logarithmic_with_crosses(findings: dict[str, Findings]) -> None:
-    shown = sensitivity.info(findings["learning_rate"], "lr")
+    shown = sensitivity.info(findings["learning_rate"], "lr", "Rate")
     assert shown.runs["diverged"].sum() == 8
     assert shown.warning is None
     with style.theme():
@@ -55,33 +59,34 @@ def test_learning_rate_axis_is_logarithmic_with_crosses(findings: dict[str, Find
 
 
 def test_budget_warns_when_the_longest_is_best(findings: dict[str, Findings]) -> None:
-    shown = sensitivity.info(findings["epochs"], "epochs")
+    shown = sensitivity.info(findings["epochs"], "epochs", "Budget")
     assert shown.warning is not None
     with style.theme():
         assert "largest tried (51)" in sensitivity.draw(shown).axes[0].get_title(loc="left")
 
 
 def test_a_search_over_many_rates_draws_points_without_lines(findings: dict[str, Findings]) -> None:
-    assert not sensitivity.info(findings["search"], "lr").lines
+    assert not sensitivity.info(findings["search"], "lr", "Rate").lines
 
 
 @pytest.mark.parametrize(("name", "axis"), [("depth", "lr"), ("depth", "epochs")])
 def test_an_axis_that_does_not_vary(findings: dict[str, Findings], name: str, axis: str) -> None:
     with pytest.raises(NoDataError, match="one value of the"):
-        sensitivity.info(findings[name], axis)
+        sensitivity.info(findings[name], axis, "")
 
 
-def test_timeline_has_a_bar_a_trial_on_its_device(findings: dict[str, Findings]) -> None:
-    found = findings["depth"]
+@pytest.mark.parametrize("name", ["depth", "format_1"])
+def test_timeline_has_a_bar_a_pack_on_its_device(findings: dict[str, Findings], name: str) -> None:
+    found = findings[name]
     shown = timeline.info(found)
     assert shown.lanes == ("node1 cuda:0 (NVIDIA H200)", "node1 cuda:1 (NVIDIA H200)")
     minutes = (shown.table["end"] - shown.table["start"]).sum()
-    seconds = found.curves.groupby("trial_id")["seconds"].max().sum()
+    seconds = found.runs["seconds"].sum()  # the shares of all runs
     assert minutes * 60 == pytest.approx(seconds, rel=1e-3)
     assert 0.9 < shown.busy <= 1
 
 
-def test_trials_at_once_on_a_device_get_lanes(findings: dict[str, Findings]) -> None:
+def test_packs_at_once_on_a_device_get_lanes(findings: dict[str, Findings]) -> None:
     from dataclasses import replace
 
     found = findings["depth"]
@@ -92,12 +97,12 @@ def test_trials_at_once_on_a_device_get_lanes(findings: dict[str, Findings]) -> 
         assert (bars["start"].to_numpy()[1:] >= bars["end"].to_numpy()[:-1] - 1e-6).all()
 
 
-def test_a_resumed_trial_has_two_bars(findings: dict[str, Findings]) -> None:
+def test_a_resumed_pack_has_two_bars(findings: dict[str, Findings]) -> None:
     from dataclasses import replace
 
     found = findings["single"]
     log = found.results.log.copy()
-    log.loc[10:, "pid"] = 5000
+    log.loc[log["epoch"] > 10, "pid"] = 5000
     shown = timeline.info(replace(found, results=replace(found.results, log=log)))
     assert len(shown.table) == 2
     assert shown.table["end"].min() == pytest.approx(shown.table["start"].max(), abs=1e-3)
@@ -110,3 +115,41 @@ def test_survival_curves_that_coincide_stand_beside_one_another(findings: dict[s
     starts = [float(time[0]) for time in times if len(time) > 1]
     assert len(starts) == len(set(starts)) == 10
     assert max(map(abs, starts)) < 0.5
+
+
+def test_configurations_of_one_pack_share_a_bar(tmp_path: Path) -> None:
+    """Their lines end at the same moments; a bar each would say that the device was busy three times over."""
+    found = find(read(simulate(tmp_path, depth(packed=3, seeds=(0, 1)))))
+    shown = timeline.info(found)
+    assert len(shown.table) == 4
+    assert shown.table["trials"].tolist()[0] == "0 … 2"
+    minutes = (shown.table["end"] - shown.table["start"]).sum()
+    assert minutes * 60 == pytest.approx(found.runs["seconds"].sum(), rel=1e-3)
+    for _, bars in shown.table.sort_values("start").groupby("lane"):
+        assert (bars["start"].to_numpy()[1:] >= bars["end"].to_numpy()[:-1] - 1e-6).all()
+
+
+def test_derived_runs_have_no_bar(findings: dict[str, Findings]) -> None:
+    shown = timeline.info(findings["epochs"])
+    assert shown.table["trials"].tolist() == ["2"]
+
+
+def test_learning_rates_that_round_to_the_same_are_told_apart(tmp_path: Path) -> None:
+    space = {"lr": {"grid": [0.01, 0.010001]}, "num_blocks": {"grid": [1, 3]}}
+    found = find(read(simulate(tmp_path, Simulation(space=space, seeds=(0, 1)))))
+    assert set(sensitivity.info(found, "lr", "").runs["x"]) == {0.01, 0.010001}
+    other = find(
+        read(simulate(tmp_path / "other", Simulation(space={**space, "epochs": {"grid": [2, 3]}}, seeds=(0,))))
+    )
+    series = sensitivity.info(other, "epochs", "").series
+    assert [name for name in series if name.startswith("1 block")] == ["1 block, lr 0.01", "1 block, lr 0.010001"]
+
+
+def test_several_stages_are_kept_apart_in_every_figure(tmp_path: Path) -> None:
+    study = depth(seeds=(0, 1), confirmed=(2, 3))
+    found = find(read(simulate(tmp_path, study)))
+    assert len(found.conditions) == 12
+    shown = seed_spread.info(found)
+    assert "3 blocks, batch norm, confirmation" in shown.table["configuration"].tolist()
+    titles = [facet.title for facet in facets(found)]
+    assert titles.count("3 blocks, exploration") == titles.count("3 blocks, confirmation") == 1

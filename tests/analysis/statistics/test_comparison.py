@@ -14,6 +14,9 @@ from analysis.statistics.comparison import (
     holm,
     improvement,
     mean_interval,
+    paired_bands,
+    paired_interval,
+    paired_seeds_needed,
     seeds_needed,
     welch_bands,
     welch_interval,
@@ -199,3 +202,53 @@ def test_bands_without_spread_or_with_one_run_have_no_interval() -> None:
     flat = np.full((3, 2), 10.0)
     assert np.isnan(welch_bands(flat, flat)["low"]).all()
     assert np.isnan(welch_bands(flat[:1], flat)["low"]).all()
+
+
+def test_parts_of_the_same_runs_are_compared_by_their_differences() -> None:
+    short, long = series(B), series(B + np.array([1.4, 1.6, 1.5, 1.3, 1.7]))
+    result = compare(long, short, 1.0, family=3, paired=True)
+    test = stats.ttest_rel(long, short)
+    assert result.method == "paired"
+    assert result.p == pytest.approx(test[1])
+    assert result.interval == pytest.approx(tuple(test.confidence_interval()))
+    assert result.joint_interval == pytest.approx(tuple(test.confidence_interval(1 - 0.05 / 3)))
+    assert (result.verdict, result.improvement) == ("larger", 1.0)
+    assert compare(long, short, 1.0, family=3).verdict == "undecided"
+
+
+def test_a_paired_comparison_is_over_the_common_seeds_alone() -> None:
+    long, short = pd.Series([3.0, 5.0, 9.0], index=[0, 1, 2]), pd.Series([1.0, 2.0, 4.0, 99.0], index=[0, 1, 2, 3])
+    result = compare(long, short, 1.0, paired=True)
+    assert (result.n_a, result.n_b, result.mean_b) == (3, 3, pytest.approx(7 / 3))
+    assert result.difference == pytest.approx(10 / 3)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "verdict", "said"),
+    [
+        ({0: 1.0}, {1: 2.0}, "no data", "no seed has finished on both sides"),
+        ({0: 1.0, 1: 2.0}, {0: 3.0}, "undecided", "one finished run with a seed that both sides have"),
+        ({0: 10.0, 1: 10.0}, {0: 10.0, 1: 10.0}, "undecided", "the difference is the same for every seed"),
+        ({0: 1.0, 1: 2.0}, {0: 0.0, 1: 1.5}, "undecided", "two finished runs with a seed"),
+    ],
+)
+def test_too_few_pairs_are_said(a: dict, b: dict, verdict: str, said: str) -> None:
+    result = compare(pd.Series(a), pd.Series(b), 1.0, paired=True)
+    assert result.verdict == verdict
+    assert said in result.note
+
+
+def test_pairs_needed_is_the_smallest_n_that_decides() -> None:
+    differences = np.array([1.2, 0.4, 1.9, 1.1, 0.7])
+    needed = paired_seeds_needed(differences, 0.5)
+    gap, sd = abs(differences.mean() - 0.5), differences.std(ddof=1)
+    for n, decided in ((needed, True), (needed - 1, False)):
+        assert (stats.t.ppf(0.975, n - 1) * sd / math.sqrt(n) < gap) == decided
+
+
+def test_paired_bands_are_the_interval_of_each_column() -> None:
+    differences = np.random.default_rng(0).normal(1, 2, (5, 3))
+    bands = paired_bands(differences)
+    for column in range(3):
+        assert (bands["low"][column], bands["high"][column]) == pytest.approx(paired_interval(differences[:, column]))
+    assert np.isnan(paired_bands(np.zeros((5, 1)))["low"]).all()

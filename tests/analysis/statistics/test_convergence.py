@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from analysis.records import CURVE_TYPES
-from analysis.statistics.convergence import run_table, time_to
+from analysis.statistics.convergence import carried, run_table, time_to
+from study.contract.axes import Configuration
 
 
 def curves(
@@ -18,11 +19,8 @@ def curves(
     table = pd.DataFrame(
         {
             "trial_id": trial,
-            "block": "residual",
-            "num_blocks": 3,
-            "batch_norm": False,
-            "lr": 0.01,
-            "epochs": epochs,
+            "stage": "explore",
+            **Configuration(num_blocks=3, epochs=epochs).as_dict(),
             "seed": seed,
             "epoch": range(1, n + 1),
             "iterations": [100 * (i + 1) for i in range(n)],
@@ -32,6 +30,7 @@ def curves(
             "train_loss": 1.0,
             "seconds": [2.0 * (i + 1) for i in range(n)],
             "diverged": diverged or [False] * n,
+            "derived": False,
         }
     )
     return table.astype(CURVE_TYPES)
@@ -105,3 +104,33 @@ def test_no_rows_give_empty_tables() -> None:
     empty = curves([]).iloc[:0]
     assert run_table(empty).empty
     assert time_to(empty, 50).empty
+
+
+def test_a_run_stopped_when_it_diverged_is_complete_with_its_last_accuracy() -> None:
+    stopped = curves([30, 10], diverged=[False, True])
+    run = run_table(stopped, carry=True).iloc[0]
+    assert run["complete"]
+    assert run["test_accuracy"] == 10
+    assert run["aulc"] == pytest.approx((20 + 10 + 10) / 3)
+    assert (run["epochs_done"], run["iterations"], run["seconds"]) == (2, 200, 4.0)
+    assert not run_table(stopped).iloc[0]["complete"]
+
+
+def test_what_is_carried_on_is_an_epoch_each_to_the_last_planned_one() -> None:
+    table = pd.concat([curves([30, 10], diverged=[False, True]), curves([1, 2, 3], seed=1)])
+    whole = carried(table)
+    assert whole[whole["seed"] == 0]["epoch"].tolist() == [1, 2, 3, 4]
+    assert whole[whole["seed"] == 0]["train_loss"].isna().tolist() == [False, False, True, True]
+    assert whole[whole["seed"] == 1]["epoch"].tolist() == [1, 2, 3], "a run that did not diverge ends where it ends"
+
+
+def test_final_values_may_be_means_over_the_last_epochs() -> None:
+    run = run_table(curves([10, 50, 45, 40]), last=3).iloc[0]
+    assert run["test_accuracy"] == 45
+    assert run["gap"] == 5
+    assert np.isnan(run_table(curves([10, 50, 45]), last=3).iloc[0]["test_accuracy"])
+
+
+def test_a_diverged_run_has_no_final_loss() -> None:
+    run = run_table(curves([30, 10, 10, 10], diverged=[False, True, True, True])).iloc[0]
+    assert np.isnan(run["train_loss"])

@@ -1,19 +1,17 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from analysis.question import Declared, Question
-from analysis.statistics.families import MOST_DUNNETT, MOST_EXPLORATORY, Pair, comparison_table, pairs
+from analysis.statistics.families import FAMILIES, MOST_EXPLORATORY, Pair, comparison_table, pairs
+from study.contract.axes import Configuration
 
 AXES = ("num_blocks", "batch_norm")
 
 
 def conditions(depths: list[int], norms: tuple[bool, ...] = (False, True)) -> pd.DataFrame:
-    rows = [
-        {"block": "residual", "num_blocks": d, "batch_norm": n, "lr": 0.01, "epochs": 25} for d in depths for n in norms
-    ]
+    rows = [{"stage": "explore", **Configuration(num_blocks=d, batch_norm=n).as_dict()} for d in depths for n in norms]
     return pd.DataFrame(rows)
 
 
@@ -84,48 +82,34 @@ def table(groups: dict[int, list[float]], family: str) -> pd.DataFrame:
     return comparison_table(runs(groups), chosen, 1.0)
 
 
-def test_baseline_p_values_are_dunnetts(groups: dict[int, list[float]]) -> None:
-    result = table(groups, "baseline")
-    expected = stats.dunnett(*list(groups.values())[1:], control=groups[0], rng=np.random.default_rng(0))
-    assert result["p_adjusted"].tolist() == pytest.approx(list(expected.pvalue))
-    assert result["adjustment"].unique().tolist() == ["Dunnett"]
-    again = table(groups, "baseline")
-    assert again["p_adjusted"].tolist() == result["p_adjusted"].tolist()
+@pytest.mark.parametrize("family", FAMILIES)
+def test_adjusted_p_values_agree_with_the_joint_intervals(groups: dict[int, list[float]], family: str) -> None:
+    """One method for both: an adjusted p is below 0.05 exactly where the joint interval leaves out 0."""
+    rng = np.random.default_rng(3)
+    near = {number: list(rng.normal(50 + 0.6 * number, 1.0 + number, 5)) for number in range(6)}
+    for values in (groups, near):
+        result = table(values, family)
+        expected = multipletests(result["p"], method="bonferroni")[1]
+        assert result["p_adjusted"].tolist() == pytest.approx(np.asarray(expected))
+        beyond = [low > 0 or high < 0 for low, high in result["joint_interval"]]
+        assert beyond == (result["p_adjusted"] < 0.05).tolist()
+    assert result["p_adjusted"].max() == 1.0
 
 
-def test_dunnett_over_several_baselines_is_multiplied_by_their_number(groups: dict[int, list[float]]) -> None:
-    groups |= {number + 4: [v + 0.3 for v in values] for number, values in groups.items()}
-    chosen = [Pair("baseline", "", a, b) for b in (0, 4) for a in range(b + 1, b + 4)]
-    result = comparison_table(runs(groups), chosen, 1.0)
-    one = stats.dunnett(*(groups[i] for i in (1, 2, 3)), control=groups[0], rng=np.random.default_rng(0))
-    assert result["p_adjusted"].tolist() == pytest.approx([min(1.0, 2 * p) for p in one.pvalue] * 2)
-    groups[7] = [10.0, 10.0, 55.0, 52.0, 10.0]
-    mixed = comparison_table(runs(groups), chosen, 1.0)
-    assert mixed["adjustment"].unique().tolist() == ["Holm"], "one adjustment for a family"
+def test_conditions_that_differ_in_epochs_alone_are_paired() -> None:
+    rows = [{"stage": "explore", **Configuration(epochs=e, lr=lr).as_dict()} for lr in (0.01, 0.1) for e in (25, 51)]
+    chosen, _ = pairs(pd.DataFrame(rows), ("lr", "epochs"), Question(baseline={"epochs": 25}))
+    assert {(p.a, p.b): p.paired for p in chosen} == {(1, 0): True, (3, 2): True, (2, 0): False, (3, 1): False}
+    scheduled = pd.DataFrame(rows).assign(lr_schedule="one_cycle")
+    assert not any(p.paired for p in pairs(scheduled, ("lr", "epochs"), Question(baseline={"epochs": 25}))[0])
 
 
-def test_dunnett_gives_way_where_spreads_differ(groups: dict[int, list[float]]) -> None:
-    groups[3] = [10.0, 10.0, 55.0, 52.0, 10.0]  # three of five runs diverged
-    result = table(groups, "baseline")
-    assert result["adjustment"].unique().tolist() == ["Holm"]
-    expected = multipletests(result["p"], method="holm")[1]
-    assert result["p_adjusted"].tolist() == pytest.approx(np.asarray(expected))
-
-
-def test_dunnett_gives_way_to_holm_in_large_families(groups: dict[int, list[float]]) -> None:
-    rng = np.random.default_rng(1)
-    many = {number: list(rng.normal(50, 1, 3)) for number in range(MOST_DUNNETT + 2)}
-    assert table(many, "baseline")["adjustment"].unique().tolist() == ["Holm"]
-
-
-def test_declared_p_values_are_holms_and_exploratory_ones_benjamini_hochbergs(
-    groups: dict[int, list[float]],
-) -> None:
-    declared, explored = table(groups, "declared"), table(groups, "exploratory")
-    p = declared["p"].to_numpy()
-    assert declared["p_adjusted"].tolist() == pytest.approx(np.asarray(multipletests(p, method="holm")[1]))
-    expected = stats.false_discovery_control(p)
-    assert explored["p_adjusted"].tolist() == pytest.approx(np.asarray(expected))
+def test_stages_are_compared_within_themselves() -> None:
+    both = pd.concat([conditions([1, 3]), conditions([1, 3]).assign(stage="confirm")], ignore_index=True)
+    question = Question(baseline={"num_blocks": 1, "batch_norm": False}, searches=True)
+    chosen, _ = pairs(both, (*AXES, "stage"), question)
+    assert [(p.a, p.b) for p in chosen if p.family == "baseline"] == [(1, 0), (2, 0), (3, 0), (5, 4), (6, 4), (7, 4)]
+    assert [(p.a, p.b) for p in chosen if p.family == "exploratory"] == [(7, 5), (7, 6)], "what was confirmed, alone"
 
 
 def test_conditions_without_finished_runs_have_no_p_value(groups: dict[int, list[float]]) -> None:

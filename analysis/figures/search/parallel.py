@@ -1,4 +1,4 @@
-"""Parallel coordinates of a search: one line a trial through every axis to its objective."""
+"""Parallel coordinates of a search: one line a configuration through every axis to its objective."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,17 +11,17 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from analysis import style
+from analysis.axes import FACTOR_TYPES, numeric, scale, title
 from analysis.figures.common import NoDataError, levels
-from analysis.figures.search import OBJECTIVES, search_trials
+from analysis.figures.search.tried import OBJECTIVES, search_trials, varying
 from analysis.findings import MOST_DISTINCT, Findings
-from analysis.question import AXIS_TITLES, NUMERIC, tick_label
 
 
 @dataclass(frozen=True)
 class Info:
     """What the figure shows.
 
-    table: one row per trial that was trained to the end: a column in [0, 1] per axis, and value.
+    table: one row per configuration that was trained to the end: a column in [0, 1] per axis, and value.
     ticks: per axis the places in [0, 1] and their labels.
     """
 
@@ -33,20 +33,21 @@ class Info:
 
 
 def info(findings: Findings) -> Info:
-    """Return the scaled trials. Raises NoDataError with fewer than 3 or fewer than 2 axes."""
+    """Return the scaled configurations. Raises NoDataError with fewer than 3 or fewer than 2 axes."""
     trials, objective = search_trials(findings)
+    axes = varying(findings)
     ended = trials[trials["finished"] & trials["value"].notna()]
     if len(ended) < 3:
-        raise NoDataError("fewer than 3 trials were trained to the end")
-    if len(findings.axes) < 2:
+        raise NoDataError("fewer than 3 configurations were trained to the end")
+    if len(axes) < 2:
         raise NoDataError("fewer than two axes vary")
     ticks: dict[str, list[tuple[float, str]]] = {}
     columns: dict[str, Any] = {}
-    for axis in findings.axes:
+    for axis in axes:
         columns[axis], ticks[axis] = _scaled(findings, ended[axis], axis)
     table = pd.DataFrame(columns).assign(trial_id=ended["trial_id"], value=ended["value"])
-    source = f"{findings.source}. Trials trained to the end; a trial is the mean over its seeds."
-    return Info(table, findings.axes, ticks, objective, source)
+    source = f"{findings.source}. Configurations trained to the end; a line is the mean over its seeds."
+    return Info(table, axes, ticks, objective, source)
 
 
 def draw(info: Info) -> Figure:
@@ -69,7 +70,7 @@ def draw(info: Info) -> Figure:
                 label, (place, height), (3, 0), textcoords="offset points", va="center", fontsize=7,
                 bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
             )  # fmt: skip
-    ax.set_xticks(range(len(info.axes)), [AXIS_TITLES[axis] for axis in info.axes])
+    ax.set_xticks(range(len(info.axes)), [title(axis) for axis in info.axes])
     ax.set(xlim=(-0.15, len(info.axes) - 0.6), ylim=(-0.05, 1.05), yticks=[])
     ax.grid(False)
     for spine in ax.spines.values():
@@ -80,13 +81,15 @@ def draw(info: Info) -> Figure:
 
 def _scaled(findings: Findings, values: pd.Series, axis: str) -> tuple[pd.Series, list[tuple[float, str]]]:
     every = levels(findings, axis)
-    if axis not in NUMERIC or len(every) <= MOST_DISTINCT:
+    if not numeric(axis) or len(every) <= MOST_DISTINCT:
         places = {value: i / max(len(every) - 1, 1) for i, value in enumerate(every)}
-        return values.map(places), [(p, tick_label(axis, v)) for v, p in places.items()]
-    scale = np.log10 if axis == "lr" else np.asarray
-    low, high = scale(min(every)), scale(max(every))
+        return values.map(places), [(p, findings.labels.text(axis, v)) for v, p in places.items()]
+    log = scale(axis, every) == "log"
+    spaced = np.log10 if log else np.asarray
+    low, high = spaced(min(every)), spaced(max(every))
     heights = np.linspace(0, 1, 5)
     at = low + heights * (high - low)
-    labels = [tick_label(axis, float(10**v)) if axis == "lr" else f"{v:.0f}" for v in at]
-    scaled = pd.Series((scale(values.to_numpy()) - low) / (high - low), index=values.index)
+    values_at = 10**at if log else at
+    labels = [f"{v:.0f}" if FACTOR_TYPES[axis] == "int64" else f"{v:.3g}" for v in values_at]
+    scaled = pd.Series((spaced(values.to_numpy()) - low) / (high - low), index=values.index)
     return scaled, list(zip(heights.tolist(), labels, strict=True))

@@ -9,15 +9,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis import style
+from analysis.axes import FACTOR_TYPES, Labels, numeric, scale, title
 from analysis.figures.common import NoDataError, levels, shape
-from analysis.figures.search import OBJECTIVES, search_trials
+from analysis.figures.search.tried import OBJECTIVES, search_trials, varying
 from analysis.findings import MOST_DISTINCT, Findings
-from analysis.question import AXIS_TITLES, NUMERIC, tick_label
 
 
 @dataclass(frozen=True)
 class Info:
-    """What the figure shows: table as `search.search_trials`; the values of every categorical axis.
+    """What the figure shows: table as `tried.search_trials`; the values of every categorical axis.
 
     An axis is drawn as categories when it has few values or is not numeric.
     """
@@ -26,25 +26,27 @@ class Info:
     objective: str
     categories: dict[str, tuple[Any, ...]]
     axes: tuple[str, ...]
+    labels: Labels
     source: str
 
 
 def info(findings: Findings) -> Info:
-    """Return the trials and the varying axes. Raises NoDataError when none varies, or no search."""
+    """Return the configurations and the varying axes. Raises NoDataError when none varies, or no search."""
     table, objective = search_trials(findings)
-    if not findings.axes:
+    axes = varying(findings)
+    if not axes:
         raise NoDataError("no axis varies")
     categories = {
         axis: tuple(levels(findings, axis))
-        for axis in findings.axes
-        if axis not in NUMERIC or findings.conditions[axis].nunique() <= MOST_DISTINCT
+        for axis in axes
+        if not numeric(axis) or findings.conditions[axis].nunique() <= MOST_DISTINCT
     }
-    source = f"{findings.source}. A trial is the mean over its seeds; lighter trials are later."
-    return Info(table, objective, categories, findings.axes, source)
+    source = f"{findings.source}. A point is a configuration, the mean over its seeds; lighter ones are later."
+    return Info(table, objective, categories, axes, findings.labels, source)
 
 
 def draw(info: Info) -> Figure:
-    """Draw one panel an axis; stopped trials are open, diverged ones crosses."""
+    """Draw one panel an axis; stopped ones are open, diverged ones crosses."""
     rows, columns = shape(len(info.axes), 4)
     figure, axes = style.grid(rows, columns, 2.2, 2.5, sharey=True)
     shade = info.table["number"] / max(float(info.table["number"].max()), 1.0)
@@ -55,14 +57,14 @@ def draw(info: Info) -> Figure:
             values = info.categories[axis]
             place = x.map({value: i for i, value in enumerate(values)})
             x = place + (shade - 0.5) * 0.5
-            ax.set_xticks(range(len(values)), [tick_label(axis, value) for value in values])
+            ax.set_xticks(range(len(values)), [info.labels.text(axis, value) for value in values])
             ax.set_xlim(-0.6, len(values) - 0.4)
-        elif axis == "lr":
+        elif scale(axis, x) == "log":
             ax.set_xscale("log")
-        else:
+        elif FACTOR_TYPES[axis] == "int64":
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         _points(ax, info.table, x, shade)
-        ax.set_xlabel(AXIS_TITLES[axis])
+        ax.set_xlabel(title(axis))
     for ax in axes[:, 0]:
         ax.set_ylabel(OBJECTIVES[info.objective])
     for ax in axes.ravel()[len(info.axes) :]:

@@ -10,10 +10,10 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from analysis import style
+from analysis.axes import FACTOR_TYPES, scale, title
 from analysis.figures.common import NoDataError
-from analysis.figures.search import OBJECTIVES, search_trials
+from analysis.figures.search.tried import OBJECTIVES, search_trials, varying
 from analysis.findings import Findings
-from analysis.question import AXIS_TITLES
 
 FEWEST = 8
 TREES = 16
@@ -31,19 +31,19 @@ class Info:
 def info(findings: Findings) -> Info:
     """Return the importances by fANOVA (Hutter, Hoos & Leyton-Brown 2014), as Optuna computes it.
 
-    Raises NoDataError with fewer than 8 trials trained to the end, equal objectives, or one axis.
+    Raises NoDataError with fewer than 8 configurations trained to the end, equal objectives, or one axis.
     """
     trials, objective = search_trials(findings)
     ended = trials[trials["finished"] & trials["value"].notna()]
-    axes = [axis for axis in findings.axes if ended[axis].nunique() > 1]
+    axes = [axis for axis in varying(findings) if ended[axis].nunique() > 1]
     if len(ended) < FEWEST:
-        raise NoDataError(f"fewer than {FEWEST} trials were trained to the end")
+        raise NoDataError(f"fewer than {FEWEST} configurations were trained to the end")
     if len(axes) < 2 or ended["value"].nunique() < 2:
         raise NoDataError("one axis, or one value of the objective: there is nothing to divide")
     shares = _importance(ended, axes)
     table = pd.DataFrame({"axis": list(shares), "importance": list(shares.values())})
-    table["title"] = table["axis"].map(AXIS_TITLES)
-    source = f"{findings.source}. fANOVA over {len(ended)} trials trained to the end."
+    table["title"] = table["axis"].map(title)
+    source = f"{findings.source}. fANOVA over {len(ended)} configurations trained to the end."
     return Info(table, objective, source)
 
 
@@ -82,8 +82,9 @@ def _importance(trials: pd.DataFrame, axes: list[str]) -> dict[str, float]:
 
 
 def _distribution(values: pd.Series, axis: str) -> Any:
-    if axis == "lr":
-        return optuna.distributions.FloatDistribution(values.min(), values.max(), log=True)
-    if axis in ("num_blocks", "epochs"):
-        return optuna.distributions.IntDistribution(int(values.min()), int(values.max()))
+    log = scale(axis, values) == "log"
+    if FACTOR_TYPES[axis] == "float64":
+        return optuna.distributions.FloatDistribution(values.min(), values.max(), log=log)
+    if FACTOR_TYPES[axis] == "int64":
+        return optuna.distributions.IntDistribution(int(values.min()), int(values.max()), log=log)
     return optuna.distributions.CategoricalDistribution(sorted(values.unique().tolist()))

@@ -1,4 +1,4 @@
-"""History of a search: every trial's objective and the best so far."""
+"""History of a search: every configuration's objective and the best so far."""
 
 from dataclasses import dataclass
 
@@ -6,13 +6,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.figures.search import OBJECTIVES, search_trials
+from analysis.figures.search.tried import OBJECTIVES, search_trials
 from analysis.findings import Findings
 
 
 @dataclass(frozen=True)
 class Info:
-    """What the figure shows: table as `search.search_trials`."""
+    """What the figure shows: table as `tried.search_trials`."""
 
     table: pd.DataFrame
     objective: str
@@ -20,13 +20,13 @@ class Info:
 
 
 def info(findings: Findings) -> Info:
-    """Return the trials in order. Raises NoDataError as `search.search_trials` does."""
+    """Return the configurations in order. Raises NoDataError as `tried.search_trials` does."""
     table, objective = search_trials(findings)
-    return Info(table, objective, f"{findings.source}. A trial is the mean over its seeds.")
+    return Info(table, objective, f"{findings.source}. A point is a configuration: the mean over its seeds.")
 
 
 def draw(info: Info) -> Figure:
-    """Draw points for trials and steps for the best so far."""
+    """Draw points for configurations and steps for the best so far."""
     figure = style.new_figure(6.8, 3.2)
     ax = figure.subplots()
     blue = style.looks(None, [0])[0].color
@@ -46,5 +46,5 @@ def draw(info: Info) -> Figure:
     if info.objective == "validation_accuracy" and table["best"].notna().any():
         ax.step(table["number"], table["best"], where="post", color="0.1", lw=1.4)
         handles.append(style.line_handle("best so far"))
-    ax.set(xlabel="Trial", ylabel=OBJECTIVES[info.objective])
+    ax.set(xlabel="Configuration, in the order tried", ylabel=OBJECTIVES[info.objective])
     return style.finish(figure, "Search history", info.source, handles)

@@ -1,4 +1,4 @@
-"""Early stopping: every trial's objective until it was stopped, and how many were left."""
+"""Early stopping: every configuration's objective until it was stopped, and how many were left."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.figures.common import NoDataError
-from analysis.figures.search import OBJECTIVES, search_trials
+from analysis.figures.search.tried import OBJECTIVES, explored, search_trials
 from analysis.findings import Findings
 
 
@@ -17,7 +17,7 @@ class Info:
     """What the figure shows.
 
     curves: trial_id, epoch, value (mean over seeds of the objective). ends: the last epoch of every
-    trial, with finished. table: per epoch the number of trials that were trained that far.
+    configuration, with finished. table: per epoch the number of configurations that were trained that far.
     """
 
     curves: pd.DataFrame
@@ -33,12 +33,11 @@ class Info:
 
 
 def info(findings: Findings) -> Info:
-    """Return the curves of all trials. Raises NoDataError when no trial was stopped early."""
+    """Return the curves of all configurations. Raises NoDataError when no run was stopped early."""
     trials, objective = search_trials(findings)
-    stopped = findings.results.trials
-    if not (stopped["status"] == "stopped").any():
-        raise NoDataError("no trial was stopped early by a scheduler")
-    curves = findings.curves.groupby(["trial_id", "epoch"])[objective].mean().reset_index()
+    if not (findings.results.runs["state"] == "stopped").any():
+        raise NoDataError("no run was stopped early by a scheduler")
+    curves = explored(findings).groupby(["trial_id", "epoch"])[objective].mean().reset_index()
     curves = curves.rename(columns={objective: "value"})
     ends = trials[["trial_id", "epoch", "value", "finished"]]
     epochs = range(1, int(ends["epoch"].max()) + 1)
@@ -48,7 +47,7 @@ def info(findings: Findings) -> Info:
 
 
 def draw(info: Info) -> Figure:
-    """Draw the curves above the number of trials left."""
+    """Draw the curves above the number of configurations left."""
     figure = style.new_figure(6.8, 4.2)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     colors = style.looks(None, [0, 1])
@@ -66,7 +65,7 @@ def draw(info: Info) -> Figure:
     above.autoscale_view()
     above.set(ylabel=OBJECTIVES[info.objective])
     below.step(info.table["epoch"], info.table["trials"], where="mid", color="0.2")
-    below.set(xlabel="Epoch", ylabel="Trials left", ylim=(0, None))
+    below.set(xlabel="Epoch", ylabel="Configurations left", ylim=(0, None))
     handles = [
         style.line_handle("trained to the end", color=colors[0].color),
         style.line_handle("stopped before", color="0.6"),

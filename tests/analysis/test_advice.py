@@ -1,0 +1,45 @@
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from analysis.advice import command_for, seeds_wanted
+from analysis.results import Results
+
+NOTHING = pd.DataFrame()
+
+
+def results(command: Any, seeds: Any) -> Results:
+    provenance = {"sessions": [{"command": "python older"}, {"command": command}]}
+    return Results(Path(), NOTHING, NOTHING, NOTHING, {"seeds": seeds}, provenance, [])
+
+
+@pytest.mark.parametrize(
+    ("command", "seeds", "expected"),
+    [
+        ("python -m study.run --space a.yaml", 5, "python -m study.run --space a.yaml --extend --set seeds=12"),
+        ("p --space a.yaml --resume --set seeds=3", 3, "p --space a.yaml --extend --set seeds=12"),
+        ("p --set=seeds=3 --extend --set space.lr=0.1", 3, "p --set space.lr=0.1 --extend --set seeds=12"),
+        ("p --results 'my results/[a]'", 3, "p --results 'my results/[a]' --extend --set seeds=12"),
+        ("p --set 'seeds={start: 3, most: 5}'", {"start": 3, "most": 5}, "p --extend --set seeds.most=12"),
+    ],
+)
+def test_the_last_command_goes_on_with_more_seeds(command: str, seeds: Any, expected: str) -> None:
+    assert command_for(results(command, seeds), 12) == expected
+
+
+def test_a_list_of_seeds_keeps_its_own_and_gets_further_ones() -> None:
+    assert command_for(results("p", [3, 1]), 5) == "p --extend --set 'seeds=[3, 1, 0, 2, 4]'"
+
+
+@pytest.mark.parametrize(("command", "seeds"), [(None, 5), ("it's torn", 5), ("p", None), ("p", True)])
+def test_no_command_where_none_can_be_right(command: Any, seeds: Any) -> None:
+    assert command_for(results(command, seeds), 12) is None
+
+
+def test_as_many_seeds_as_the_most_demanding_realistic_comparison() -> None:
+    table = pd.DataFrame({"seeds_needed": [None, 7, 201, 90]})
+    assert seeds_wanted(table) == 90
+    assert seeds_wanted(table.iloc[[0, 2]]) is None
+    assert seeds_wanted(NOTHING) is None
