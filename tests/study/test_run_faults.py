@@ -21,7 +21,7 @@ from study.training.loop import train
 from tests.study.commands import SMALL, epoch_lines, run, start, wait_for_epoch, write_space
 
 # Long enough for a test to see it running and kill it.
-LONG = SMALL.replace("grid: [0, 1]", "grid: [6]").replace("epochs: 3", "epochs: 12")
+LONG = SMALL.replace("grid: [0, 1]", "grid: [6]").replace("epochs: 3", "epochs: 30")
 
 
 Numbers = dict[int, list[tuple[object, ...]]]
@@ -41,7 +41,7 @@ def computed(results: Path, trial_id: str = "0000") -> Numbers:
 def undisturbed() -> Numbers:
     """What LONG gives without Ray, without a process that is killed: the loop itself."""
     assert torch.get_num_threads() == 1  # as a pack has: the last bit depends on it
-    configuration = Configuration(num_blocks=6, lr=0.05, epochs=12)
+    configuration = Configuration(num_blocks=6, lr=0.05, epochs=30)
     found: Numbers = {0: [], 1: []}
     for results in train([Run(configuration, seed) for seed in (0, 1)], load_digits()):
         for r in results:
@@ -58,7 +58,7 @@ def test_a_killed_worker_is_started_again_at_the_exact_next_epoch(tmp_path, undi
     rows = epoch_lines(tmp_path / "results" / "small", "0000")
     assert len({row["pid"] for row in rows}) == 3  # two packs of a seed each, and the process that replaced one
     assert computed(tmp_path / "results" / "small") == undisturbed
-    assert len(rows) == 24
+    assert len(rows) == 60
 
 
 def test_rarer_checkpoints_and_a_run_that_stops_when_it_has_diverged(tmp_path, undisturbed):
@@ -70,14 +70,14 @@ def test_rarer_checkpoints_and_a_run_that_stops_when_it_has_diverged(tmp_path, u
         os.kill(row["pid"], signal.SIGKILL)
         out, err = process.communicate(timeout=240)
     assert process.returncode == 0, out + err
-    assert len(epoch_lines(results, "0000")) == 24
+    assert len(epoch_lines(results, "0000")) == 60
     assert computed(results) == undisturbed
     diverged = epoch_lines(results, "0001")
     assert sorted(row["seeds"] for row in diverged) in ([[0], [1]], [[0, 1]])
     assert all(loss is None for row in diverged for loss in row["train_loss"])
     runs = pd.read_parquet(results / "trials.parquet")
     assert set(runs["state"]) == {"completed"}
-    assert runs["epochs_done"].tolist() == [12, 12, 1, 1]
+    assert runs["epochs_done"].tolist() == [30, 30, 1, 1]
 
 
 def test_a_killed_driver_loses_nothing_and_resumes_bit_for_bit(tmp_path, undisturbed):
@@ -99,7 +99,7 @@ def test_a_killed_driver_loses_nothing_and_resumes_bit_for_bit(tmp_path, undistu
     assert computed(results) == undisturbed
     curves = pd.read_parquet(results / "curves.parquet")
     assert not curves.duplicated(["trial_id", "seed", "epoch"]).any()
-    assert len(curves) == 24
+    assert len(curves) == 60
     sessions = json.loads((results / "provenance.json").read_text())["sessions"]
     assert [session["outcome"] for session in sessions] == ["running", "completed"]
     assert {path.name for path in (results / "trials").iterdir()} == {"session-001", "session-002"}
@@ -119,7 +119,7 @@ def press_ctrl_c_twice(process: subprocess.Popen[str]) -> None:
 
 def interrupt_in_the_middle(folder: Path, interrupt: Callable[[subprocess.Popen[str]], None]) -> tuple[str, str]:
     """What a study prints that is interrupted after two epochs and ends as it should; ``folder`` is where we are."""
-    space = write_space(folder, LONG.replace("epochs: 12", "epochs: 200"))
+    space = write_space(folder, LONG.replace("epochs: 30", "epochs: 200"))
     with start(space) as process:
         wait_for_epoch(folder / "results" / "small", 2, process)
         interrupt(process)
@@ -188,7 +188,7 @@ def test_a_record_that_cannot_be_written_breaks_the_session_and_it_goes_on(tmp_p
 def test_a_failed_run_gives_status_1_and_is_tried_again_by_resume(tmp_path):
     """A pack is killed more often than it may be; the other one does not mind."""
     results = tmp_path / "results" / "small"
-    space = write_space(tmp_path, LONG.replace("epochs: 12", "epochs: {grid: [12]}"))
+    space = write_space(tmp_path, LONG)
     with start(space, "--no-report") as process:
         killed = set[int]()
         while process.poll() is None:
