@@ -1,6 +1,7 @@
 """What the command line asks for, and the checks that come before anything is started."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from study.phrasing import say
 from study.plan.planned import Planned, describe, missing, planned_by
 from study.results import provenance
 from study.results.paths import ResultsDirectory
-from study.space import Study, load_study
+from study.space import SpaceError, Study, load_study
 
 Mode = Literal["start", "resume", "extend"]
 
@@ -174,3 +175,12 @@ def _different_keys(ours: Mapping[str, Any], theirs: Mapping[str, Any], path: st
             yield from _different_keys(value, other, f"{path}{key}.")
         elif value != other:
             yield f"{path}{key} is {value}, there {other}"
+
+
+@contextmanager
+def input_errors() -> Iterator[None]:
+    """The errors of the parts that check input, as one kind."""
+    try:
+        yield
+    except (SpaceError, ValueError, OSError) as error:
+        raise InputError(str(error)) from error

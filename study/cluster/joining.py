@@ -19,7 +19,7 @@ _ENVIRONMENT = {
 }
 
 
-class ClusterError(Exception):
+class ClusterError(ValueError):
     """What Ray cannot be asked to do; the message says what to change."""
 
 

@@ -13,8 +13,8 @@ from study.space import Resources
 MOST_ON_A_CPU = 16
 # More than fit go on in halves (see study.training); a GPU of today is full well before.
 MOST_ON_A_GPU = 128
-# Finer packs than this much better a balance are not worth their processes' start.
-_WORTHWHILE = 0.95
+# A finer split that is not this much faster is not worth the start of more packs.
+_WORTHWHILE = 0.9
 _FINEST = 8
 
 
@@ -57,7 +57,7 @@ def packed(
     """Split runs into packs, the most expensive first.
 
     Runs that agree in shape share packs of at most ``largest``. They are split further where slots would idle: as
-    coarsely as comes within a twentieth of the shortest time that any split here promises.
+    coarsely as comes within a tenth of the shortest time that any split here promises.
 
     Args:
         runs: what to train.

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-import pandas as pd
-
 from study.contract.files import FORMAT
 from study.contract.records import EpochLine, Header, part_of
 from study.contract.states import ENDED, State
@@ -124,6 +122,14 @@ class Ledger:
         """All that was asked for so far."""
         return list(self._plan.configurations.values())
 
+    @property
+    def outcome(self) -> Literal["completed", "failed", "interrupted"]:
+        """How a session that is over has left the study: all runs ended, some failed, or some are still to train."""
+        found = {status.state for status in self.runs.values()}
+        if found - ENDED - {"failed"}:
+            return "interrupted"
+        return "failed" if "failed" in found else "completed"
+
     def ask_for(self, wanted: Iterable[Planned]) -> None:
         """Add runs to the plan; what it holds already stays as it is."""
         self._plan.add(wanted)
@@ -205,6 +211,9 @@ class Ledger:
         # The larger the table, the rarer: it takes a fiftieth of the driver's time at most.
         if not at_once and start - self._written < max(SECONDS_BETWEEN_WRITES, 50 * self._cost_of_writing):
             return
+        # Takes a second to import: a session that only checks something need not wait for it.
+        import pandas as pd
+
         with replacing(self._results.trials_table) as temporary:
             pd.DataFrame([status.row() for status in self.runs.values()]).to_parquet(temporary, index=False)
         self._written = time.monotonic()
