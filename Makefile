@@ -17,8 +17,7 @@ endif
 
 # A second call goes on with what is there: it finishes an interrupted study, and draws a finished one again.
 study: .venv/installed
-	$(BIN)/python -m study.run --space "$(SPACE)" --data "$(DATA)" --results "$(RESULTS)" $(SETTINGS) $(ARGS) \
-	    $$(test ! -e "$(RESULTS)/study.yaml" || echo --resume)
+	$(BIN)/python -m study.run --space "$(SPACE)" --data "$(DATA)" --results "$(RESULTS)" --resume $(SETTINGS) $(ARGS)
 
 test: .venv/installed
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
