@@ -16,6 +16,7 @@ from benchmarks.tables import markdown
 from benchmarks.throughput_cases import Images
 from benchmarks.tune_case import TuneRun, run_study
 from benchmarks.worker import configuration_of
+from study.contract.runs import Run
 from study.results.machine import available_cpus
 from study.results.records import TrialRecord
 from study.training.loop import Training
@@ -66,7 +67,8 @@ def trial_memory(watched: TuneRun) -> float | None:
 def write_seconds(case: Case, images: Images) -> dict[str, float]:
     """What the writing alone takes: a checkpoint's file, and a line of the record that is on the disk."""
     configuration = configuration_of(case)
-    training = Training(configuration, open_images(images.folder), range(case.replicas), device=case.device)
+    runs = [Run(configuration, seed) for seed in range(case.replicas)]
+    training = Training(runs, open_images(images.folder), device=case.device)
     row = {"epoch": 1, **dict.fromkeys(("train_loss", "train_accuracy", "test_accuracy"), [0.1] * case.replicas)}
     with tempfile.TemporaryDirectory() as folder:
         record = TrialRecord(Path(folder), "0000", configuration, range(case.replicas))

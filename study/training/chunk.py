@@ -10,7 +10,7 @@ from torch import Tensor
 
 from study.contract.runs import Run
 from study.training import backends
-from study.training.graphs import StepRunner, step_runner
+from study.training.graphs import StepRunner, eager, step_runner
 from study.training.images import ImageArrays, Images
 from study.training.network import ReplicatedNetwork
 from study.training.optimizer import ReplicatedSGD, views_like
@@ -57,6 +57,8 @@ class Chunk:
         images: to train on and to measure.
         device: a torch device.
         precision: see ``Training``.
+        graphs: whether steps may be replayed from CUDA graphs. Each chunk's graphs keep its activations' memory to
+            themselves, so chunks that share a device's memory must go without.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Chunk:
         *,
         device: torch.device,
         precision: str,
+        graphs: bool,
     ) -> None:
         self.indices, self.runs = list(indices), list(runs)
         self._states, self._images, self._dtype = list(states), images, dtype_of(precision)
@@ -89,7 +92,7 @@ class Chunk:
             self._position,
             self._total,
         ]
-        self._run_step: StepRunner = step_runner(self.state_tensors, device)
+        self._run_step: StepRunner = step_runner(self.state_tensors, device) if graphs else eager
 
     @property
     def steps(self) -> int:

@@ -32,9 +32,14 @@ def step_runner(state_tensors: Sequence[Tensor], device: torch.device) -> StepRu
         state_tensors: every tensor that the step changes.
         device: where they are.
     """
-    if device.type != "cuda" or os.environ.get(SWITCH, "").lower() in ("off", "0"):
+    if device.type != "cuda" or switched_off():
         return eager
     return _Graphs(state_tensors)
+
+
+def switched_off() -> bool:
+    """Whether the user has switched graphs off."""
+    return os.environ.get(SWITCH, "").lower() in ("off", "0")
 
 
 def eager(step: Step, size: int) -> None:

@@ -117,7 +117,9 @@ class Training:
             for run, state in zip(self.runs, given, strict=True)
         ]
         active = [k for k, run in enumerate(self.runs) if self._states[k]["epoch"] < run.configuration.epochs]
-        self.chunks = [self._chunk(part) for part in _split(active, chunk or len(active))]
+        parts = _split(active, chunk or len(active))
+        self._chunked = len(parts) > 1
+        self.chunks = [self._chunk(part) for part in parts]
         self.backend = self.chunks[0].backend.name if self.chunks else ""
 
     @property
@@ -207,6 +209,7 @@ class Training:
         del chunk  # its memory, before the halves take theirs
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
+        self._chunked = True
         self.chunks[place:place] = [self._chunk(part) for part in _split(indices, -(-len(indices) // 2))]
         _logger.warning("%d runs do not fit the memory of %s at once: going on in halves", len(indices), self._device)
 
@@ -218,6 +221,7 @@ class Training:
             self._images,
             device=self._device,
             precision=self._precision,
+            graphs=not self._chunked,
         )
 
     def _remove(self, gone: set[int]) -> None:

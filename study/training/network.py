@@ -184,12 +184,11 @@ class ReplicatedNetwork(nn.Module):
 
     def head(self, features: Tensor) -> Tensor:
         """Features (R, B, 100) -> logits (R, B, classes): the two linear layers."""
-        size = features.shape[1]
-        if size == 1 and features.device.type == "cpu":
+        if features.shape[1] == 1 and features.device.type == "cpu":
             # A matrix of one row is multiplied by another routine, whose rounding depends on the place in memory,
             # hence on the neighbours; with two rows it does not.
-            features = features.repeat(1, 2, 1)
-        return self.fc2(F.relu(self.fc1(features)))[:, :size]
+            return self.head(features.repeat(1, 2, 1))[:, :1]
+        return self.fc2(F.relu(self.fc1(features)))
 
     def composed_stem(self) -> tuple[Tensor, Tensor]:
         """conv1 and conv2 as the one 9x9 convolution of stride 2 that they are: (R, 8, 3, 9, 9) and bias (R, 8).

@@ -41,18 +41,18 @@ template <class T> struct Backward {
     V* bias_sums() const { return space.sums() + SUMS; }
     void clear_sums() const { std::memset(space.sums(), 0, (SUMS + CHANNELS) * sizeof(V)); }
 
-    void last(const T* slopes) const {
+    void last(const T* grads) const {
         clear_sums();
         for (int g = 0; g < space.groups; ++g) {
-            features_in<T>(slopes + int64_t(g) * LANES<T> * FEATURES, space.lanes(g, batch), space.features());
+            features_in<T>(grads + int64_t(g) * LANES<T> * FEATURES, space.lanes(g, batch), space.features());
             Last<T>::gradient(space.input(layers(), g), space.features(), weight_sums(), bias_sums());
             last_input_gradient<T>(space.features(), parameters.last_weight(layers()),
-                                   layers() ? space.input(layers(), g) : nullptr, space.slope(g));
+                                   layers() ? space.input(layers(), g) : nullptr, space.grad(g));
         }
         Last<T>::unpack(weight_sums(), bias_sums(), gradients.last_weight(layers()), gradients.last_bias(layers()));
     }
 
-    // slope(g) holds the gradient at a block's last sum, already masked by the block's last ReLU.
+    // grad(g) holds the gradient at a block's last sum, already masked by the block's last ReLU.
     void plain_blocks() const {
         for (int layer = layers() - 1; layer > 0; layer -= 2) {
             through<false>(layer);
@@ -74,14 +74,14 @@ template <class T> struct Backward {
     void stem() const {
         clear_sums();
         for (int g = 0; g < space.groups; ++g)
-            Stem<T>::gradient(space.image(g), space.slope(g), weight_sums(), bias_sums());
+            Stem<T>::gradient(space.image(g), space.grad(g), weight_sums(), bias_sums());
         ComposedStem<T> composed;
         Stem<T>::unpack(weight_sums(), bias_sums(), composed.kernel, composed.bias);
         composed.decompose(parameters, gradients);
     }
 
   private:
-    // The gradients of one layer; turns slope into inner_slope (second layer of a block) or back (first).
+    // The gradients of one layer; turns grad into inner_grad (second layer of a block) or back (first).
     template <bool NORMED> void through(int layer) const {
         alignas(64) T turned[LIFTED_WEIGHTS];
         Block<T>::pack_turned(parameters.weight(layer), turned);
@@ -89,17 +89,17 @@ template <class T> struct Backward {
         NormSums below;
         clear_sums();
         for (int g = 0; g < space.groups; ++g) {
-            const V* slope = slope_of(layer, g);
+            const V* grad = grad_of(layer, g);
             const V* in = space.input(layer, g);
             if (NORMED) {
-                slope = before_norm(layer, g, slope);
+                grad = before_norm(layer, g, grad);
                 if (second) in = between(layer, g);
             }
-            Block<T>::gradient(in, slope, weight_sums(), bias_sums());
+            Block<T>::gradient(in, grad, weight_sums(), bias_sums());
             if (second)
-                Block<T>::template forward<After::MASK, false>(slope, turned, nullptr, nullptr, in, space.inner_slope(g));
+                Block<T>::template forward<After::MASK, false>(grad, turned, nullptr, nullptr, in, space.inner_grad(g));
             else
-                to_block_input(layer, g, slope, turned);
+                to_block_input(layer, g, grad, turned);
             if (NORMED && layer) add(below, layer - 1, g);
         }
         if (NORMED && layer) settle(below, layer - 1);
@@ -107,17 +107,17 @@ template <class T> struct Backward {
     }
 
     // The block's input came out of a ReLU, but for the first block's, which is the stem's output.
-    void to_block_input(int layer, int g, const V* slope, const T* turned) const {
-        V* out = space.slope(g);
+    void to_block_input(int layer, int g, const V* grad, const T* turned) const {
+        V* out = space.grad(g);
         const V* mask = space.input(layer, g);
         if (residual() && layer)
-            Block<T>::template forward<After::MASK, true>(slope, turned, nullptr, out, mask, out);
+            Block<T>::template forward<After::MASK, true>(grad, turned, nullptr, out, mask, out);
         else if (residual())
-            Block<T>::template forward<After::NOTHING, true>(slope, turned, nullptr, out, nullptr, out);
+            Block<T>::template forward<After::NOTHING, true>(grad, turned, nullptr, out, nullptr, out);
         else if (layer)
-            Block<T>::template forward<After::MASK, false>(slope, turned, nullptr, nullptr, mask, out);
+            Block<T>::template forward<After::MASK, false>(grad, turned, nullptr, nullptr, mask, out);
         else
-            Block<T>::template forward<After::NOTHING, false>(slope, turned, nullptr, nullptr, nullptr, out);
+            Block<T>::template forward<After::NOTHING, false>(grad, turned, nullptr, nullptr, nullptr, out);
     }
 
     const V* between(int layer, int g) const {
@@ -126,36 +126,36 @@ template <class T> struct Backward {
         return space.scratch(0);
     }
 
-    // The gradients of batch norm's weight (sum of slope * normalised) and bias (sum of slope) of a layer. Added up group by
-    // group where the slopes have just been computed: a pass of its own would fetch them from memory again.
+    // The gradients of batch norm's weight (sum of grad * normalised) and bias (sum of grad) of a layer. Added up group by
+    // group where the grads have just been computed: a pass of its own would fetch them from memory again.
     struct NormSums {
-        V products[CHANNELS] = {}, slopes[CHANNELS] = {};
+        V products[CHANNELS] = {}, grads[CHANNELS] = {};
 
-        void add(const V* slope, const V* a, const T* mean) {
-            V products_here[CHANNELS] = {}, slopes_here[CHANNELS] = {};
+        void add(const V* grad, const V* a, const T* mean) {
+            V products_here[CHANNELS] = {}, grads_here[CHANNELS] = {};
             each_pixel([&](int at, int c) {
-                slopes_here[c] += slope[at];
-                products_here[c] += slope[at] * (a[at] - mean[c]);
+                grads_here[c] += grad[at];
+                products_here[c] += grad[at] * (a[at] - mean[c]);
             });
-            for (int c = 0; c < CHANNELS; ++c) slopes[c] += slopes_here[c], products[c] += products_here[c];
+            for (int c = 0; c < CHANNELS; ++c) grads[c] += grads_here[c], products[c] += products_here[c];
         }
     };
 
-    const V* slope_of(int layer, int g) const { return layer % 2 ? space.slope(g) : space.inner_slope(g); }
+    const V* grad_of(int layer, int g) const { return layer % 2 ? space.grad(g) : space.inner_grad(g); }
 
     void add(NormSums& sums, int layer, int g) const {
-        sums.add(slope_of(layer, g), space.convolved(layer, g), space.norm(layer, 0));
+        sums.add(grad_of(layer, g), space.convolved(layer, g), space.norm(layer, 0));
     }
 
     void settle(const NormSums& sums, int layer) const {
         for (int c = 0; c < CHANNELS; ++c) {
             gradients.norm_weight(layer)[c] = sum_lanes<T>(sums.products[c]) * space.norm(layer, 1)[c];
-            gradients.norm_bias(layer)[c] = sum_lanes<T>(sums.slopes[c]);
+            gradients.norm_bias(layer)[c] = sum_lanes<T>(sums.grads[c]);
         }
     }
 
-    // The gradient at the convolution's output: scale * (slope - mean of slope - normalised * mean of slope * normalised)
-    const V* before_norm(int layer, int g, const V* slope) const {
+    // The gradient at the convolution's output: scale * (grad - mean of grad - normalised * mean of grad * normalised)
+    const V* before_norm(int layer, int g, const V* grad) const {
         const T count = T(batch) * SIDE * SIDE;
         const T *mean = space.norm(layer, 0), *inverse = space.norm(layer, 1), *scale = space.norm(layer, 2);
         const T *by_weight = gradients.norm_weight(layer), *by_bias = gradients.norm_bias(layer);
@@ -166,7 +166,7 @@ template <class T> struct Backward {
         }
         const V* a = space.convolved(layer, g);
         V* out = space.scratch(1);
-        each_pixel([&](int at, int c) { out[at] = (slope[at] - constant[c] - (a[at] - mean[c]) * across[c]) * scale[c]; });
+        each_pixel([&](int at, int c) { out[at] = (grad[at] - constant[c] - (a[at] - mean[c]) * across[c]) * scale[c]; });
         const int lanes = space.lanes(g, batch);
         if (lanes < LANES<T>) each_pixel([&](int at, int) { for (int l = lanes; l < LANES<T>; ++l) out[at][l] = 0; });
         return out;

@@ -31,7 +31,7 @@ _logger = logging.getLogger(__name__)
 
 
 class KernelsUnavailableError(Exception):
-    """The kernels cannot be had on this machine; the message says why."""
+    """The kernels are not available on this machine; the message says why."""
 
 
 class Shape(ctypes.Structure):
@@ -41,7 +41,7 @@ class Shape(ctypes.Structure):
 
 
 def library() -> ctypes.CDLL:
-    """The kernels as a loaded library, compiled if they have not been on this machine; found or not, once a process.
+    """The kernels as a loaded library, compiled on first use; cached per process, failures too.
 
     Raises:
         KernelsUnavailableError: they are switched off, there is no compiler, or it fails.
@@ -55,12 +55,33 @@ def library() -> ctypes.CDLL:
 @functools.cache
 def _library() -> ctypes.CDLL | str:
     """The library, or why there is none."""
-    if os.environ.get(SWITCH, "").lower() in ("off", "0"):
-        return f"{SWITCH} is set to {os.environ[SWITCH]}"
     try:
+        _check_switch()
         return load(compiler())
     except KernelsUnavailableError as error:
         return str(error)
+
+
+def _check_switch() -> None:
+    if os.environ.get(SWITCH, "").lower() in ("off", "0"):
+        raise KernelsUnavailableError(f"{SWITCH} is set to {os.environ[SWITCH]}")
+
+
+def describe() -> str:
+    """The compiler, its options and the hash of everything that the library is made from; compiles nothing.
+
+    Raises:
+        KernelsUnavailableError: they are switched off, there is no compiler, or it fails; or, where this process has
+            tried already, they could not be compiled or loaded.
+    """
+    _check_switch()
+    if _library.cache_info().currsize:
+        library()
+    command = compiler()
+    options = [*OPTIONS, _for_this_processor()]
+    version = _version(command)
+    fingerprint = _fingerprint(version, *command, *options)
+    return f"{version.splitlines()[0] if version else command[0]}; {shlex.join(options)}; {fingerprint}"
 
 
 def load(command: Sequence[str], extra: Sequence[str] = ()) -> ctypes.CDLL:
@@ -107,9 +128,8 @@ def compiled(command: Sequence[str], extra: Sequence[str] = ()) -> Path:
     """
     options = [*OPTIONS, _for_this_processor(), *extra]
     try:
-        version = _run([*command, "--version"])
         folder = cache_folder()
-        file = folder / f"trunk-{_fingerprint(version, *command, *options)}.so"
+        file = folder / f"trunk-{_fingerprint(_version(command), *command, *options)}.so"
         if file.exists():
             return file
         with filelock.FileLock(file.with_suffix(".lock")):
@@ -201,6 +221,13 @@ def processor() -> str:
             if line.startswith(("flags", "Features")):
                 return line
     return f"{sys.platform} {platform.machine()} {platform.processor()}"
+
+
+def _version(command: Sequence[str]) -> str:
+    try:
+        return _run([*command, "--version"])
+    except OSError as error:
+        raise KernelsUnavailableError(f"the kernels cannot be compiled: {error}") from error
 
 
 def _run(command: Sequence[str]) -> str:

@@ -19,6 +19,9 @@ struct Convolution {
     static_assert(SIDE_OUT % P == 0 && C_OUT % O == 0 && C_OUT % G == 0 && K % TAPS == 0);
 
     // out = after(sum of taps + bias + addend); addend may be out itself; mask is read where after is MASK.
+    // A tile is P pixels of a row times O output channels, all in registers. For the rows first .. last of the taps, and
+    // in each for every input channel, it takes in K taps: rows of [y][channel][x] follow one another in memory, so
+    // "row" walks through channels and rows alike, WIDTH_IN at a time, and "weights" beside it, K * O at a time.
     template <After AFTER, bool ADD>
     HOT static void forward(const V* in, const T* packed, const T* bias, const V* addend, const V* mask, V* out) {
         for (int y = 0; y < SIDE_OUT; ++y) {
@@ -49,7 +52,12 @@ struct Convolution {
     }
 
     // Adds the gradients of the weights, [out / G][ky][in][kx][G], and of the bias, each still a vector of lanes.
-    HOT static void gradient(const V* in, const V* slope, V* weights, V* bias) {
+    //   in      [SIDE_IN y][C_IN][WIDTH_IN x]        row: input row STRIDE * y + ky - PAD, channel c, from tap k0 on
+    //   grad    [SIDE_OUT y][C_OUT][WIDTH_OUT x]     from: row y, channels o0 .. o0 + G - 1
+    //   taps    row[STRIDE * x .. STRIDE * x + 2], the pixels that taps k0 .. k0 + 2 meet at output x:
+    //             x     [0 1 2]
+    //             x + 1     [2 3 4]    (STRIDE 2: one pixel is shared and moves from the last place to the first)
+    HOT static void gradient(const V* in, const V* grad, V* weights, V* bias) {
         for (int o0 = 0; o0 < C_OUT; o0 += G)
             for (int ky = 0; ky < K; ++ky) {
                 const int first = PAD > ky ? (PAD - ky + STRIDE - 1) / STRIDE : 0;
@@ -59,7 +67,7 @@ struct Convolution {
                         V sums[TAPS][G] = {};
                         for (int y = first; y < last; ++y) {
                             const V* row = in + (STRIDE * y + ky - PAD) * ROW_IN + c * WIDTH_IN + OFFSET_IN - PAD + k0;
-                            const V* from = slope + y * ROW_OUT + o0 * WIDTH_OUT + OFFSET_OUT;
+                            const V* from = grad + y * ROW_OUT + o0 * WIDTH_OUT + OFFSET_OUT;
                             V taps[TAPS];
                             for (int k = STRIDE; k < TAPS; ++k) taps[k] = row[k - STRIDE];
                             // Pixels that two steps share stay in registers; unrolled, that moves nothing.
@@ -83,10 +91,10 @@ struct Convolution {
             }
         for (int y = 0; y < SIDE_OUT; ++y)
             for (int o = 0; o < C_OUT; ++o)
-                for (int x = 0; x < SIDE_OUT; ++x) bias[o] += slope[y * ROW_OUT + o * WIDTH_OUT + x + OFFSET_OUT];
+                for (int x = 0; x < SIDE_OUT; ++x) bias[o] += grad[y * ROW_OUT + o * WIDTH_OUT + x + OFFSET_OUT];
     }
 
-    // weights (C_OUT, C_IN, K, K) -> packed
+    // weights (C_OUT, C_IN, K, K) -> packed [out / O][ky][in][kx][O]: a tile's O output channels side by side
     static void pack(const T* weights, T* packed) {
         for (int o = 0; o < C_OUT; ++o)
             for (int i = 0; i < C_IN; ++i)

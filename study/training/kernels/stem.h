@@ -2,6 +2,7 @@
 #pragma once
 
 #include "layout.h"
+#include "vectors.h"
 
 namespace {
 
@@ -15,7 +16,7 @@ template <class T> struct ComposedStem {
     static constexpr int K = 5, WIDE = 2 * K - 1, TAPS = K * K;
     T kernel[STEM_WEIGHTS], bias[CHANNELS];
 
-    void compose(const Tensors<T>& tensors) {
+    HOT void compose(const Tensors<T>& tensors) {
         alignas(64) T second[CHANNELS * TAPS * CHANNELS], wide[STEM_WEIGHTS] = {};
         outputs_last<CHANNELS * TAPS>(tensors.second_weight(), second);
         const T* first = tensors.first_weight();
@@ -34,7 +35,7 @@ template <class T> struct ComposedStem {
     }
 
     // With the gradients of the composed convolution in kernel and bias: those of the two.
-    void decompose(const Tensors<T>& tensors, const Tensors<T>& gradients) const {
+    HOT void decompose(const Tensors<T>& tensors, const Tensors<T>& gradients) const {
         alignas(64) T second[CHANNELS * TAPS * CHANNELS], wide[STEM_WEIGHTS];
         alignas(64) T to_second[CHANNELS * TAPS * CHANNELS], to_first[CHANNELS * COLOURS * TAPS * CHANNELS] = {};
         outputs_last<CHANNELS * TAPS>(tensors.second_weight(), second);

@@ -47,11 +47,11 @@ void forward(const Shape* shape, T* const* parameters, T* const* running, int re
 
 template <class T>
 void backward(const Shape* shape, T* const* parameters, T* const* gradients, int replica, int largest, int batch,
-              T* workspace, const T* slopes) {
+              T* workspace, const T* grads) {
     const Workspace<T> space(*shape, largest, batch, workspace);
     const bool normed = shape->batch_norm;
     const Backward<T> back{space, {parameters, replica, normed}, {gradients, replica, normed}, batch};
-    back.last(slopes);
+    back.last(grads);
     if (normed)
         back.normed_blocks();
     else
@@ -70,8 +70,8 @@ void backward(const Shape* shape, T* const* parameters, T* const* gradients, int
         forward<T>(shape, parameters, running, replica, images, index, table, largest, batch, workspace, features);     \
     }                                                                                                                   \
     extern "C" void backward_##T(const Shape* shape, T* const* parameters, T* const* gradients, int replica,            \
-                                 int largest, int batch, T* workspace, const T* slopes) {                               \
-        backward<T>(shape, parameters, gradients, replica, largest, batch, workspace, slopes);                          \
+                                 int largest, int batch, T* workspace, const T* grads) {                               \
+        backward<T>(shape, parameters, gradients, replica, largest, batch, workspace, grads);                          \
     }                                                                                                                   \
     extern "C" void infer_##T(const Shape* shape, T* const* parameters, T* const* running, int replica,                 \
                               const uint8_t* images, int64_t first, int64_t count, const T* table, T* scratch,          \

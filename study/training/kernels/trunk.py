@@ -138,7 +138,7 @@ class _Features(torch.autograd.Function):
 
 
 def _check(images: Images) -> None:
-    """The kernels read memory by address: of other images they would read something, and train on it."""
+    """Refuse images of another shape: the kernels would read out of bounds."""
     if images.pixels.shape[1:] != _IMAGE_SHAPE or not images.pixels.is_contiguous():
         raise ValueError(f"images of shape {tuple(images.pixels.shape[1:])}: the network takes {_IMAGE_SHAPE}")
 

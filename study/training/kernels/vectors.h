@@ -32,7 +32,7 @@ template <class T> constexpr int LANES = VECTOR_BYTES / sizeof(T);
 // A tile's accumulators fill the registers and leave some for a few pixels and a weight.
 constexpr bool MANY_REGISTERS = REGISTERS == 32;
 
-// relu and its mask hand a NaN on, as PyTorch's do.
+// relu and its mask propagate NaN, as PyTorch's do.
 template <class V> inline V relu(V v) { return v < 0 ? V{} : v; }
 template <class V> inline V where_positive(V mask, V v) { return mask <= 0 ? V{} : v; }
 

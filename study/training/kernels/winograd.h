@@ -11,10 +11,15 @@ namespace {
 // networks", CVPR 2016, https://arxiv.org/abs/1509.09308). Along one axis only: the transforms stay cheap and, with the
 // points 0, 1, -1, 2, -2 and infinity, the rounding stays that of a direct sum.
 //   outputs = A (lift(weights) * lift(inputs)), summed over channels and rows before A is applied
-// and the gradient of the weights, its transpose: G^T sum over images and tiles of (A^T slopes) * lift(inputs).
+// and the gradient of the weights, its transpose: G^T sum over images and tiles of (A^T grads) * lift(inputs).
 template <class T> struct Block {
     using V = Vector<T>;
     static constexpr int POINTS = 6, TILES = 3, STEP = 4, O = MANY_REGISTERS ? 8 : 4, N = GRADIENT_OUT;
+    // A row of 12 outputs is three tiles of four, each made from six stored inputs (x = 0 and 13 are the zeros beside):
+    //   stored x   0  1  2  3  4  5  6  7  8  9 10 11 12 13
+    //   tile 0    [0  1  2  3  4  5]                           -> outputs at x = 1 .. 4
+    //   tile 1                [4  5  6  7  8  9]               -> outputs at x = 5 .. 8
+    //   tile 2                            [8  9 10 11 12 13]   -> outputs at x = 9 .. 12
     static constexpr int LINE = CHANNELS * TILES;
     static constexpr int LIFTED_ROW = POINTS * LINE;  // [point][channel][tile]
     static constexpr double G[POINTS][3] = {{1. / 4, 0, 0},           {-1. / 6, -1. / 6, -1. / 6}, {-1. / 6, 1. / 6, -1. / 6},
@@ -46,19 +51,19 @@ template <class T> struct Block {
     }
 
     // Adds the gradients of the lifted weights, [point][in][out / N][ky][N], and of the bias, each still a vector of lanes.
-    HOT static void gradient(const V* in, const V* slope, V* weights, V* bias) {
+    HOT static void gradient(const V* in, const V* grad, V* weights, V* bias) {
         // [point][y][channel][tile]; the inputs have a row of zeros above and below.
-        V inputs[POINTS][(SIDE + 2) * LINE], slopes[POINTS][SIDE * LINE];
+        V inputs[POINTS][(SIDE + 2) * LINE], grads[POINTS][SIDE * LINE];
         for (int j = 0; j < POINTS; ++j)
             for (int i = 0; i < LINE; ++i) inputs[j][i] = inputs[j][(SIDE + 1) * LINE + i] = V{};
         for (int y = 0; y < SIDE; ++y) {
             lift_row(in + y * ROW, SIDE + 2, inputs[0] + (y + 1) * LINE);
-            raise_row(slope + y * ROW, slopes[0] + y * LINE, bias);
+            raise_row(grad + y * ROW, grads[0] + y * LINE, bias);
         }
         for (int j = 0; j < POINTS; ++j)
             for (int c = 0; c < CHANNELS; ++c)
                 for (int o0 = 0; o0 < CHANNELS; o0 += N, weights += 3 * N)
-                    correlate(inputs[j] + c * TILES, slopes[j] + o0 * TILES, weights);
+                    correlate(inputs[j] + c * TILES, grads[j] + o0 * TILES, weights);
     }
 
     // weights (8 out, 8 in, 3, 3), each output channel times its scale -> lifted, packed [point][out / O][ky][in][O]
@@ -109,7 +114,7 @@ template <class T> struct Block {
             }
     }
 
-    // Four slopes a tile -> six points, the transpose of lower(); adds the slopes to the bias's gradient on the way.
+    // Four grads a tile -> six points, the transpose of lower(); adds the grads to the bias's gradient on the way.
     static void raise_row(const V* row, V* to, V* bias) {
         constexpr int between = SIDE * LINE;
         for (int c = 0; c < CHANNELS; ++c)
@@ -153,8 +158,8 @@ template <class T> struct Block {
             }
     }
 
-    // Adds to sums[ky][o] the products of each row of one input channel with the slopes of the row that tap ky takes it to.
-    HOT static void correlate(const V* x, const V* slope, V* to) {
+    // Adds to sums[ky][o] the products of each row of one input channel with the grads of the row that tap ky takes it to.
+    HOT static void correlate(const V* x, const V* grad, V* to) {
         V sums[3][N] = {};
         for (int t = 0; t < TILES; ++t) {
             V above = x[t], at = x[LINE + t];
@@ -163,7 +168,7 @@ template <class T> struct Block {
                 const V below = x[(y + 2) * LINE + t];
 #pragma GCC unroll 8
                 for (int o = 0; o < N; ++o) {
-                    const V s = slope[y * LINE + o * TILES + t];
+                    const V s = grad[y * LINE + o * TILES + t];
                     sums[0][o] += above * s;
                     sums[1][o] += at * s;
                     sums[2][o] += below * s;

@@ -37,8 +37,8 @@ template <class T> struct Workspace {
     // (not kept with batch norm: made again from the first one's output). input(layers) is the last block's output.
     V* input(int layer, int g) const { return activation(layer, g); }
     V* convolved(int layer, int g) const { return activation(1 + layers + layer, g); }  // with batch norm
-    V* slope(int g) const { return activation(activations() - 2, g); }
-    V* inner_slope(int g) const { return activation(activations() - 1, g); }
+    V* grad(int g) const { return activation(activations() - 2, g); }
+    V* inner_grad(int g) const { return activation(activations() - 1, g); }
     V* scratch(int which) const { return activation(activations(), 0) + which * ACTIVATION; }
     V* features() const { return scratch(2); }
     V* sums() const { return features() + FEATURES; }

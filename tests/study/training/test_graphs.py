@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -10,7 +12,7 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA d
 RECIPES = [{}, {"momentum": 0.9, "weight_decay": 0.01, "lr_schedule": "one_cycle"}]
 
 
-def training(device: str = "cpu", batch_norm: bool = True, **changes: object) -> Training:
+def training(device: str = "cpu", batch_norm: bool = True, **changes: Any) -> Training:
     setting = configuration(batch_norm=batch_norm, epochs=2, **changes)
     return Training(runs_of(setting, range(2)), tiny_data(), device=device)
 

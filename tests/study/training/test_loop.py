@@ -266,7 +266,7 @@ def test_runs_must_be_distinct(data, seeds):
 
 @pytest.mark.parametrize("change", [{"num_blocks": 3}, {"batch_norm": True}, {"block": "conv"}, {"batch_size": 64}])
 def test_runs_of_different_shapes_are_refused(data, change):
-    with pytest.raises(ValueError, match="runs of different shapes cannot train side by side: .* and "):
+    with pytest.raises(ValueError, match=r"runs of different shapes cannot train side by side: .* and "):
         Training([*runs_of(configuration(), [0]), *runs_of(configuration(**change), [0])], data)
 
 

@@ -1,6 +1,7 @@
 """A pack that does not fit the memory goes on in halves; the error that a GPU would raise is raised here by hand."""
 
 import logging
+import weakref
 
 import pytest
 import torch
@@ -71,8 +72,6 @@ def test_what_did_not_fit_is_freed_before_the_halves_are_built(room_for):
     training = Training(runs_of(configuration(), range(4)), small_data())
     room_for(2)
     training.chunks = [training._chunk([0, 1, 2, 3])]
-    import weakref
-
     gone = weakref.ref(training.chunks[0])
     training.run_epoch()
     assert gone() is None

@@ -41,8 +41,7 @@ def scheduler_of(
 def test_a_run_is_torchs_sgd_with_torchs_scheduler(recipe, alone):
     data = tiny_data(train=150, test=30)
     setting = configuration(batch_norm=True, epochs=3, **recipe)
-    shape = {"batch_size": setting.batch_size}
-    others = [] if alone else runs_of(configuration(batch_norm=True, epochs=2, **shape), [8])
+    others = [] if alone else runs_of(configuration(batch_norm=True, epochs=2, batch_size=setting.batch_size), [8])
     ours = Training([*others, *runs_of(setting, [4])], data, precision="float64")
     results = [epoch[-1] for epoch in finish(ours)]
 

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ Outcome = dict[Run, tuple[list[tuple[str, ...]], RunState]]
 
 
 @pytest.fixture(params=[pytest.param("on", marks=needs_compiler), "off"], ids=["kernels", "PyTorch"])
-def kernels(request, monkeypatch) -> str:
+def kernels(request, monkeypatch) -> Iterator[str]:
     monkeypatch.setenv(build.SWITCH, request.param)
     build._library.cache_clear()
     yield request.param

@@ -1,12 +1,13 @@
+from typing import Any
+
 import pytest
 import torch
 
 from study.training.loop import Training, run_states
-from study.training.states import PackState
 from tests.study.training.helpers import configuration, finish, numbers, runs_of, same_bits, small_data
 
 
-def as_format_1(state: PackState) -> dict[str, object]:
+def as_format_1(state: dict[str, Any]) -> dict[str, object]:
     """The state dict that the first version wrote at the same point."""
     return {
         "network": state["network"],
