@@ -138,7 +138,7 @@ def test_report_of_every_kind_of_study(directories: dict[str, Path], tmp_path: P
     assert report.verdicts[0].lines
     assert printed(report)
     page = (tmp_path / "report.html").read_text()
-    shown = re.sub(r'src="data:[^"]*"', "", page.split("<main>")[1].split('id="provenance"')[0])
+    shown = re.sub(r'src="data:[^"]*"', "", page.split("<main>")[1].split('id="settings"')[0])
     assert not re.search(r"\bnan\b|\bNone\b|\binf\b", re.sub(r"<[^>]+>", " ", shown), re.IGNORECASE)
     for drawn in report.drawn:
         assert f'id="figure-{drawn.entry.name}"' in page
