@@ -34,11 +34,12 @@ def test_report_is_written_and_summarised(directories: dict[str, Path], tmp_path
         (["."], "not a results directory"),
         (["results.txt"], "not a directory"),
         ([], "required: RESULTS"),
+        (["s3://bucket/study"], "s3://bucket/study is not a folder on this machine"),
     ],
 )
 def test_wrong_input_exits_with_2(tmp_path: Path, arguments: list[str], said: str) -> None:
     (tmp_path / "results.txt").write_text("")
-    result = run(*(tmp_path / a for a in arguments))
+    result = run(*(a if "://" in a else tmp_path / a for a in arguments))
     assert result.returncode == 2
     assert said in result.stderr
     assert "Traceback" not in result.stderr
@@ -68,10 +69,26 @@ def test_unknown_format_exits_with_2(directories: dict[str, Path], tmp_path: Pat
     assert not (tmp_path / "out").exists()
 
 
-def test_neither_study_nor_torch_nor_ray_is_loaded() -> None:
+def test_of_study_only_the_contract_is_loaded_and_neither_torch_nor_ray() -> None:
     code = (
         "import sys, analysis.report, analysis.results, analysis.__main__;"
-        "print([m for m in ('study', 'torch', 'ray', 'torchvision') if m in sys.modules])"
+        "print([m for m in sys.modules if m.split('.')[0] in ('torch', 'ray', 'torchvision')"
+        " or m.startswith('study.') and not m.startswith('study.contract')])"
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True)
     assert result.stdout.strip() == "[]", result.stderr
+
+
+def test_a_tilde_is_the_home_folder(directories: dict[str, Path], tmp_path: Path) -> None:
+    """bash leaves it as it is in --out=~/report."""
+    result = run(directories["single"], "--out=~/report", "--formats", "", HOME=str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "report" / "report.html").exists()
+
+
+def test_an_output_that_cannot_hold_every_letter_loses_nothing_else(
+    directories: dict[str, Path], tmp_path: Path
+) -> None:
+    result = run(directories["single"], "--out", tmp_path, "--formats", "", PYTHONIOENCODING="ascii")
+    assert result.returncode == 0, result.stderr
+    assert "report.html" in result.stdout

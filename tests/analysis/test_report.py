@@ -1,16 +1,21 @@
 import io
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from analysis.figures.catalogue import CATALOGUE
-from analysis.page import _cell
-from analysis.report import Report, ReportError, print_summary, write_report
+from analysis.page import _cell, _time
+from analysis.report import Report, ReportError, failed, print_summary, write_report
 from analysis.statistics.comparison import MOST_SEEDS
 from tests.analysis.simulate import Simulation, simulate
+
+FAILED = failed  # as it is outside of tests, see conftest
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +35,7 @@ def test_figures_tables_and_pages_are_written(depth: Report) -> None:
     for name in ("convergence", "final_accuracy", "forest", "head_to_head", "survival"):
         assert f"{name}.svg" in figures
     tables = {p.stem for p in (depth.out / "tables").iterdir()}
-    assert {"summary", "comparisons", "runs", "trials", "figure_convergence"} <= tables
+    assert {"summary", "comparisons", "runs", "figure_convergence"} <= tables
     assert {d.entry.numbers for d in depth.drawn} <= tables
     assert (depth.out / "report.html").stat().st_size > 100_000
     assert (depth.out / "summary.md").read_text().startswith("## depth")
@@ -58,7 +63,8 @@ def test_summary_is_printed_with_verdicts(depth: Report) -> None:
     assert "Test (%)" in text
     assert "≥50 %" in text
     assert "Against 10 blocks, no batch norm" in text
-    assert "larger than 1 point" in text
+    assert "lower by more than 1 point" in text
+    assert "--extend --set 'seeds=[0, 1, 2," in text
     assert str(depth.out / "report.html") in text.replace("\n", "")
 
 
@@ -126,13 +132,14 @@ def test_other_measures_carry_no_verdict(depth: Report) -> None:
     assert "p_adjusted" in table
 
 
-@pytest.mark.parametrize("name", ["single", "one_seed", "killed", "search", "epochs", "validated"])
+@pytest.mark.parametrize("name", ["single", "one_seed", "killed", "search", "epochs", "validated", "format_1"])
 def test_report_of_every_kind_of_study(directories: dict[str, Path], tmp_path: Path, name: str) -> None:
     report = write_report(directories[name], tmp_path, ("svg",))
     assert report.verdicts[0].lines
     assert printed(report)
     page = (tmp_path / "report.html").read_text()
-    assert "nan" not in page.split("<main>")[1].split('id="figures"')[0].lower().split()
+    shown = re.sub(r'src="data:[^"]*"', "", page.split("<main>")[1].split('id="settings"')[0])
+    assert not re.search(r"\bnan\b|\bNone\b|\binf\b", re.sub(r"<[^>]+>", " ", shown), re.IGNORECASE)
     for drawn in report.drawn:
         assert f'id="figure-{drawn.entry.name}"' in page
 
@@ -168,7 +175,8 @@ def test_report_of_a_study_that_has_not_begun(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("needed", "said"), [(12, "12"), (MOST_SEEDS + 1, "> 1,000"), (MOST_SEEDS + 1.0, "> 1,000"), (None, "–")]
+    ("needed", "said"),
+    [(12, "12"), (MOST_SEEDS + 1, "no realistic number"), (MOST_SEEDS + 1.0, "no realistic number"), (None, "–")],
 )
 def test_more_seeds_than_are_looked_for_are_not_a_number(needed: float | None, said: str) -> None:
     assert _cell("seeds_needed", needed).text == said
@@ -180,3 +188,52 @@ def test_unknown_format_and_unwritable_place(directories: dict[str, Path], tmp_p
     (tmp_path / "file").write_text("")
     with pytest.raises(ReportError, match="cannot write the report there"):
         write_report(directories["single"], tmp_path / "file")
+
+
+def test_a_path_with_brackets_is_printed_as_it_is(directories: dict[str, Path], tmp_path: Path) -> None:
+    for name in ("[lr]", "a[/b]"):
+        report = write_report(directories["single"], tmp_path / name, ())
+        assert f"Report: {tmp_path / name / 'report.html'}" in printed(report, width=300)
+
+
+def test_a_figure_that_raises_does_not_cost_the_verdict(
+    directories: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(shown: object) -> Figure:
+        raise ZeroDivisionError("division by zero\nand more")
+
+    monkeypatch.setattr("analysis.report.CATALOGUE", (CATALOGUE[0], replace(CATALOGUE[4], draw=breaks)))
+    monkeypatch.setattr("analysis.report.failed", FAILED)
+    report = write_report(directories["single"], tmp_path, ("svg",))
+    assert [drawn.entry.name for drawn in report.drawn] == ["convergence"]
+    assert report.left_out == (
+        ("Final accuracy", "it could not be drawn (ZeroDivisionError: division by zero); please report this"),
+    )
+    assert report.verdicts[0].lines
+
+
+def test_every_run_is_in_one_table_with_its_state(directories: dict[str, Path], tmp_path: Path) -> None:
+    write_report(directories["epochs"], tmp_path, ())
+    runs = pd.read_csv(tmp_path / "tables" / "runs.csv", dtype={"trial_id": str})
+    assert runs.groupby("trial_id")["derived"].agg(["all", "size"]).values.tolist() == [
+        [True, 5],
+        [True, 5],
+        [False, 5],
+    ]
+    assert set(runs["state"]) == {"derived", "completed"}
+    assert runs["test_accuracy"].notna().all()
+    assert {"pack", "host", "error", "started", "seconds"} <= set(runs)
+    comparisons = pd.read_csv(tmp_path / "tables" / "comparisons.csv")
+    assert comparisons["method"].unique().tolist() == ["paired"]
+
+
+def test_a_censored_time_sorts_behind_a_smaller_one() -> None:
+    cells = [_time(text) for text in ("2", "> 15", "15", None)]
+    assert [cell.sort for cell in cells] == ["2", "15.5", "15", ""]
+
+
+def test_a_diverged_run_leaves_no_mean_loss(directories: dict[str, Path], tmp_path: Path) -> None:
+    write_report(directories["learning_rate"], tmp_path, ())
+    summary = pd.read_csv(tmp_path / "tables" / "summary.csv").set_index("lr")
+    assert summary["train_loss_mean"].isna().tolist() == [False] * 5 + [True] * 2
+    assert summary["test_accuracy_mean"].notna().all()

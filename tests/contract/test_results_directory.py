@@ -1,31 +1,37 @@
 """The results directory between its two sides: what study writes, analysis reads as it was meant."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from analysis.records import AXES, CURVE_TYPES, FORMAT
-from analysis.results import TRIAL_COLUMNS, read, write_curves
-from study.contract.axes import Configuration
-from study.contract.files import trial_id
-from study.results.directory import ResultsDirectory, TrialStatus, write_json
-from study.results.records import FORMAT as WRITTEN_FORMAT
-from study.results.records import TrialRecord
-from study.space import load_study
+from analysis.axes import FACTORS
+from analysis.ledger import RUN_TYPES
+from analysis.records import CURVE_TYPES
+from analysis.results import read, write_curves
+from study.contract.axes import AXES, Configuration
+from study.contract.files import FORMAT, READABLE_FORMATS, trial_id
+from study.contract.records import EpochLine, Header
 from tests.analysis.simulate import Simulation, simulate
 
-CONFIGURATION = Configuration(block="conv", num_blocks=3, batch_norm=True, lr=0.003, epochs=2)
-SEEDS = (4, 1)
+CONFIGURATION = Configuration(block="conv", num_blocks=3, batch_norm=True, lr=0.003, epochs=2, momentum=0.9)
+SEEDS = [4, 1]
+STUDY = "name: contract\nspace: {lr: {grid: [0.003, 0.01]}}\nseeds: [4, 1]\n"
 
 
-def line(epoch: int) -> dict[str, object]:
+def header() -> Header:
+    configuration = CONFIGURATION.as_dict()
+    return {"format": FORMAT, "trial_id": trial_id(0), "stage": "explore", "configuration": configuration}
+
+
+def line(epoch: int, seconds: float = 0.625) -> EpochLine:
     return {
         "epoch": epoch,
+        "seeds": SEEDS,
         "iterations": 391 * epoch,
-        "seconds": 1.25 * epoch,
+        "seconds": [seconds * epoch, seconds * epoch],
         "train_loss": [2.1, None],
         "train_accuracy": [30.0 + epoch, 10.0],
         "validation_accuracy": [29.0 + epoch, 10.0],
@@ -35,43 +41,47 @@ def line(epoch: int) -> dict[str, object]:
         "host": "node1",
         "device": "cpu",
         "pid": 123,
+        "pack": "p0000",
     }
+
+
+def run(number: int, seed: int, state: str, epochs_done: int) -> dict[str, Any]:
+    """A row of trials.parquet."""
+    texts = dict.fromkeys(("error", "started", "ended", "host", "device", "pack", "directory"))
+    row = {"trial_id": trial_id(number), "stage": "explore", **CONFIGURATION.as_dict()}
+    return {**row, "seed": seed, "state": state, "epochs_done": epochs_done, **texts}
 
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    written = ResultsDirectory(tmp_path)
-    written.records.mkdir()
-    record = TrialRecord(written.records, trial_id(0), CONFIGURATION, SEEDS)
-    for epoch in (1, 2, 1):
-        record.append(line(epoch))
-    statuses = [
-        TrialStatus("0000", CONFIGURATION, SEEDS, "completed", 2, None, "2026-11-24T03:00:00+00:00"),
-        TrialStatus("0001", CONFIGURATION, SEEDS),
-    ]
-    written.write_trials(statuses)
-    space = tmp_path / "space.yaml"
-    space.write_text("name: contract\nspace: {lr: {grid: [0.003, 0.01]}}\nseeds: [4, 1]\n")
-    written.study.write_text(load_study(space).to_yaml())
-    space.unlink()
-    write_json(written.provenance, {"format": 1, "data": {"name": "digits"}, "sessions": []})
+    (tmp_path / "records").mkdir()
+    lines = [header(), line(1), line(2), line(1)]
+    (tmp_path / "records" / f"{trial_id(0)}.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines))
+    rows = [run(0, seed, "completed", 2) for seed in SEEDS] + [run(1, seed, "planned", 0) for seed in SEEDS]
+    pd.DataFrame(rows).to_parquet(tmp_path / "trials.parquet", index=False)
+    (tmp_path / "study.yaml").write_text(STUDY)
+    provenance = {"format": FORMAT, "data": {"name": "digits"}, "sessions": []}
+    (tmp_path / "provenance.json").write_text(json.dumps(provenance))
     return tmp_path
 
 
-def test_both_sides_mean_the_same_format() -> None:
-    assert FORMAT == WRITTEN_FORMAT == 1
-    assert tuple(asdict(CONFIGURATION)) == AXES
+def test_both_sides_mean_the_same_axes_and_formats() -> None:
+    assert (*AXES, "stage") == FACTORS
+    assert {*CURVE_TYPES} >= {*FACTORS}
+    assert {*RUN_TYPES} >= {*FACTORS}
+    assert FORMAT in READABLE_FORMATS
 
 
 def test_what_study_writes_is_read_without_a_problem(directory: Path) -> None:
     results = read(directory)
     assert results.problems == []
     assert results.name == "contract"
-    assert tuple(results.trials.columns) == TRIAL_COLUMNS
-    assert results.trials["status"].tolist() == ["completed", "not_started"]
+    assert tuple(results.runs.columns) == tuple(RUN_TYPES)
+    assert results.runs["state"].tolist() == ["completed", "completed", "planned", "planned"]
+    assert results.runs["momentum"].tolist() == [0.9] * 4
 
 
-def test_curves_are_one_row_per_trial_seed_and_epoch(directory: Path) -> None:
+def test_curves_are_one_row_per_run_and_epoch(directory: Path) -> None:
     curves = read(directory).curves
     assert list(curves.columns) == list(CURVE_TYPES)
     assert curves[["seed", "epoch"]].values.tolist() == [[1, 1], [1, 2], [4, 1], [4, 2]]
@@ -85,15 +95,14 @@ def test_curves_are_one_row_per_trial_seed_and_epoch(directory: Path) -> None:
 def test_a_record_resumed_behind_a_torn_line_loses_no_epoch(directory: Path) -> None:
     path = directory / "records" / "0000.jsonl"
     with path.open("a") as file:
-        file.write('{"epoch": 2, "iterations": 7')
-    TrialRecord(path.parent, "0000", CONFIGURATION, SEEDS).append({**line(2), "seconds": 9.0})
+        file.write('{"epoch": 2, "iterations": 7\n' + json.dumps(line(2, seconds=4.5)) + "\n")
     results = read(directory)
     assert len(results.curves) == 4
     assert results.curves.loc[1, "seconds"] == 9.0
     assert results.problems == ["records/0000.jsonl, line 5: torn or not JSON; skipped"]
 
 
-def test_simulated_studies_are_written_as_study_writes(tmp_path: Path, directory: Path) -> None:
+def test_simulated_studies_are_written_as_the_contract_says(tmp_path: Path, directory: Path) -> None:
     simulated = simulate(tmp_path / "simulated", Simulation(seeds=(0, 1)))
     theirs = (simulated / "records" / "0000.jsonl").read_text().splitlines()
     ours = (directory / "records" / "0000.jsonl").read_text().splitlines()
