@@ -1,8 +1,8 @@
 """What a pack costs the driver beside its training: ``python -m benchmarks.packs --packs 200 1000``.
 
 Packs that train nothing go through the ledger and a real Ray Tune on this machine. Prints, for each number of packs,
-the seconds and the driver's memory, what a pack takes of the one, and what each pack beyond the first row's takes of the
-other; near linear means that these two stay the same.
+the seconds and the driver's memory, what a pack takes of the one, and what each pack beyond the first row's takes of
+the other; near linear means that these two stay the same.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +36,14 @@ def main() -> None:
         # A process each: the most memory that one ever had stays with it.
         command = [sys.executable, "-m", "benchmarks.packs", "--one", str(packs)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
-        seconds, before, after = map(float, done.stdout.split()[-3:])
-        each = 1000 * seconds / packs
-        print(
-            f"{packs:6} {seconds:8.1f} {after:11.0f} {each:10.1f} {1024 * (after - before) / packs:11.1f}", flush=True
-        )
+        seconds, memory = map(float, done.stdout.split()[-2:])
+        further = f"{1024 * (memory - first[1]) / (packs - first[0]):19.1f}" if first else ""
+        first = first or (packs, memory)
+        print(f"{packs:6} {seconds:8.1f} {memory:11.0f} {1000 * seconds / packs:10.1f} {further}".rstrip(), flush=True)
 
 
 def measure(packs: int) -> tuple[float, float]:
     """Seconds that so many packs of one run take, and the most memory of the driver, in MiB."""
-    from ray import tune
-
     from study.cluster.joining import connect
     from study.space import Study
     from study.tuning.tuner import PackSearcher, make_tuner
@@ -62,8 +59,7 @@ def measure(packs: int) -> tuple[float, float]:
         study = Study.model_validate({"name": "packs", "space": {}})
         searcher = PackSearcher(formed, {}, given)
         callback = callback_of(given, ledger)
-        trainable: type[tune.Trainable] = no_op()
-        tuner = make_tuner(searcher, trainable, {"CPU": 1.0}, study, results, "session-001", [callback])
+        tuner = make_tuner(searcher, no_op(), {"CPU": 1.0}, study, results, "session-001", [callback])
         start = time.perf_counter()
         tuner.fit()
         seconds = time.perf_counter() - start
@@ -75,18 +71,15 @@ def measure(packs: int) -> tuple[float, float]:
 
 def no_op() -> Any:
     """A trainable that reports an epoch of its runs without training them."""
-    from ray import tune
+    from study.tuning.trainable import PackTrainable
 
-    class NoOp(tune.Trainable):
-        def setup(self, config: dict[str, Any]) -> None:
-            self.runs = config["pack"]["runs"]
-
-        def reset_config(self, new_config: dict[str, Any]) -> bool:
-            self.runs = new_config["pack"]["runs"]
-            return True
+    class NoOp(PackTrainable):
+        def setup(self, config: dict[str, Any], data: Any = None, settings: Any = None) -> None:
+            self.reset_config(config)
 
         def step(self) -> dict[str, Any]:
-            return {"lines": [(run["trial_id"], line_of(run["seed"])) for run in self.runs], "done": True, "epoch": 1}
+            lines = [(run["trial_id"], line_of(run["seed"])) for run in self._pack["runs"]]
+            return {"lines": lines, "done": True, "epoch": 1}
 
         def save_checkpoint(self, checkpoint_dir: str) -> None:
             Path(checkpoint_dir, "state.pt").touch()
@@ -118,6 +111,8 @@ def callback_of(given: dict[str, Any], ledger: Any) -> Any:
 
     class Silence:
         def started(self, pack: Pack) -> None: ...
+
+        def computing(self, described: Mapping[str, str]) -> None: ...
 
         def epoch(self, pack: Pack, lines: Sequence[tuple[str, EpochLine]]) -> None: ...
 

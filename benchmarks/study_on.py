@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.shared_images import open_images
-from study import run, session
+from study import execution, run
 from study.data import ImageData
 
 
@@ -18,7 +18,7 @@ def main() -> int:
     def load(*_: Any, **__: Any) -> ImageData:
         return open_images(Path(folder), mapped=False)  # in memory, as the study's own loading leaves them
 
-    session.load = load
+    execution.load = load
     return run.main(arguments)
 
 

@@ -24,8 +24,8 @@ from benchmarks.shared_images import TEST, TRAIN, lay_out, load_images, sizes
 from benchmarks.shared_images import model_epochs as share_of
 from benchmarks.throughput_cases import Images
 from study.data import DataError, ImageData
+from study.results.clock import now
 from study.results.machine import describe_machine, git_state, versions
-from study.results.records import now
 
 # Shares of the images, and repetitions: enough for a look in three minutes on two cores.
 _QUICK_SHARE, _QUICK_REPETITIONS, _QUICK_REPLICAS = 0.05, 2, [5]

@@ -104,7 +104,7 @@ def _measured(case: Case, images: Images, task: str) -> Iterator[tuple[str, Meas
     found = run_study(case, images.arguments(), task)
     rates = (epochs_rate(found, case, images.share), command_rate(found, case, images.share))
     for name, rate in zip(_tune_names(case), rates, strict=True):
-        computation = found.trials[0].computation
+        computation = found.packs[0].computation
         yield name, Measurement(rate, computation, memory_mib=found.memory_mib, details=found.details())
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.cases import PARTS, Case
 from benchmarks.memory import PeakMemory
 from benchmarks.processes import CaseError, environment, last_line
-from study.results.records import epoch_rows
+from study.contract.records import EpochLine, read_record
 
 SPACE = """\
 name: throughput
@@ -29,8 +29,8 @@ resources: {{gpus: {gpus}}}
 
 
 @dataclasses.dataclass(frozen=True)
-class Trial:
-    """What the record of a trial tells.
+class PackTimes:
+    """When a pack trained, by its lines in the records.
 
     Attributes:
         began: when its first epoch did, in seconds of the clock.
@@ -58,23 +58,23 @@ class TuneRun:
 
     Attributes:
         wall: seconds of the whole command.
-        trials: one on each core, or on the GPU.
+        packs: one on each core, or on the GPU.
         memory_mib: peak of all its processes beside the images; None in a timed pass.
         process_mib: peak resident memory of each process beside the images.
     """
 
     wall: float
-    trials: list[Trial]
+    packs: list[PackTimes]
     memory_mib: float | None
     process_mib: dict[int, float]
 
     def details(self) -> dict[str, Any]:
         """As it was measured."""
-        return {"wall": self.wall, "trials": [dataclasses.asdict(trial) for trial in self.trials]}
+        return {"wall": self.wall, "packs": [dataclasses.asdict(pack) for pack in self.packs]}
 
 
 def run_study(case: Case, images: list[str], task: str) -> TuneRun:
-    """Run one trial of the study on each core.
+    """Run one pack of the study on each core.
 
     Args:
         case: what to run.
@@ -102,8 +102,8 @@ def run_study(case: Case, images: list[str], task: str) -> TuneRun:
         wall = time.perf_counter() - start
         if process.returncode:
             raise CaseError(last_line(output) or f"exit status {process.returncode}")
-        trials = [trial_of(file) for file in sorted((results / "records").glob("*.jsonl"))]
-    return TuneRun(wall, trials, watch.tree_mib, watch.process_mib)
+        packs = packs_of(results)
+    return TuneRun(wall, packs, watch.tree_mib, watch.process_mib)
 
 
 def whole(data: str, data_dir: Path) -> list[str]:
@@ -117,23 +117,23 @@ def laid_out(folder: Path) -> list[str]:
 
 
 def epochs_rate(run: TuneRun, case: Case, share: float) -> float:
-    """Model-epochs per second from the start of the first trial's first epoch to the end of the last one's last.
+    """Model-epochs per second from the start of the first pack's first epoch to the end of the last one's last.
 
-    The slowest counts for all, as for the loop by itself: a trial gains where another has not begun or has ended.
+    The slowest counts for all, as for the loop by itself: a pack gains where another has not begun or has ended.
 
     Args:
         run: of the case.
         case: what was run.
         share: what part of a model-epoch a run's epoch was.
     """
-    seconds = max(trial.ended for trial in run.trials) - min(trial.began for trial in run.trials)
-    return len(run.trials) * case.replicas * case.epochs * share / seconds
+    seconds = max(pack.ended for pack in run.packs) - min(pack.began for pack in run.packs)
+    return len(run.packs) * case.replicas * case.epochs * share / seconds
 
 
 def command_rate(run: TuneRun, case: Case, share: float) -> float:
     """Model-epochs per second of the whole command; a part of the images is scaled up, the rest stays as it was."""
-    longest = max(trial.seconds for trial in run.trials)
-    return len(run.trials) * case.replicas * case.epochs / (run.wall - longest + longest / share)
+    longest = max(pack.seconds for pack in run.packs)
+    return len(run.packs) * case.replicas * case.epochs / (run.wall - longest + longest / share)
 
 
 def _space(case: Case) -> str:
@@ -149,21 +149,38 @@ def _space(case: Case) -> str:
     )
 
 
-def trial_of(record: Path) -> Trial:
-    """What a trial's record tells.
+def packs_of(results: Path) -> list[PackTimes]:
+    """What the records of a study tell of each of its packs, in the order of their names.
 
     Raises:
-        CaseError: it holds no epoch.
+        CaseError: they hold no epoch.
     """
-    rows = list(epoch_rows(record).values())
-    if not rows:
-        raise CaseError(f"trial {record.stem} has no epochs")
-    first, last = rows[0], rows[-1]
-    finished, ended = (datetime.datetime.fromisoformat(row["finished"]).timestamp() for row in (first, last))
-    return Trial(
-        began=finished - first["seconds"],
-        ended=ended,
-        training=last["seconds"],
-        process=last["pid"],
-        computation=last["device"],
+    lines: dict[str, list[EpochLine]] = {}
+    for file in sorted((results / "records").glob("*.jsonl")):
+        record, _ = read_record(file)
+        for line in record.lines if record else ():
+            lines.setdefault(line.get("pack", ""), []).append(line)
+    if not lines:
+        raise CaseError("the study has no epochs")
+    return [_times(lines[pack]) for pack in sorted(lines)]
+
+
+def _times(lines: list[EpochLine]) -> PackTimes:
+    """Of the lines of one pack; every line says how long each of its runs has trained, its share of the pack's time."""
+
+    def trained_by(epoch: int) -> float:
+        return sum(sum(line["seconds"]) for line in lines if line["epoch"] == epoch)
+
+    def finished(epoch: int) -> float:
+        return max(
+            datetime.datetime.fromisoformat(line["finished"]).timestamp() for line in lines if line["epoch"] == epoch
+        )
+
+    first, last = min(line["epoch"] for line in lines), max(line["epoch"] for line in lines)
+    return PackTimes(
+        began=finished(first) - trained_by(first),
+        ended=finished(last),
+        training=trained_by(last),
+        process=lines[-1]["pid"],
+        computation=lines[-1]["device"],
     )

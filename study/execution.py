@@ -12,7 +12,6 @@ from study.background import Background
 from study.cluster.joining import connect
 from study.cluster.nodes import describe_nodes
 from study.cluster.resources import concurrent_packs, node_resources, pack_resources
-from study.cluster.warm_up import warm_up
 from study.data import ImageData, load
 from study.phrasing import counted, say
 from study.plan.packs import largest_pack, packed
@@ -22,6 +21,7 @@ from study.results import provenance
 from study.results.files import write_text
 from study.results.ledger import Ledger
 from study.results.paths import ResultsDirectory
+from study.tuning.warm_up import warm_up
 
 
 def train(request: Request, results: ResultsDirectory, ledger: Ledger, console: Console) -> bool:
@@ -107,7 +107,7 @@ def _run_packs(
     if packs:
         if request.report:
             Background(_import_report)
-        with ProgressDisplay(console, ledger, [run.key for run in remaining]) as display:
+        with ProgressDisplay(console, ledger, [run.key for run in remaining], results.provenance) as display:
             run_packs(study, ledger, packs, found.states, data, results, session, wanted, display)
 
 

@@ -1,7 +1,8 @@
 """The live display: a bar in a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -13,6 +14,7 @@ from study.phrasing import counted, describe, mean, ranges, say
 from study.plan.packs import Pack
 from study.plan.planned import RunKey
 from study.results.ledger import Ledger
+from study.results.provenance import add_computation
 
 SECONDS_BETWEEN_LINES = 30.0
 
@@ -26,10 +28,11 @@ class ProgressDisplay:
         console: where to write.
         ledger: knows how far each run is.
         runs: those that train or have trained; the beginnings of longer ones are not among them.
+        provenance: the file to which is added how the runs are computed.
     """
 
-    def __init__(self, console: Console, ledger: Ledger, runs: Sequence[RunKey]) -> None:
-        self._console, self._ledger = console, ledger
+    def __init__(self, console: Console, ledger: Ledger, runs: Sequence[RunKey], provenance: Path) -> None:
+        self._console, self._ledger, self._provenance = console, ledger, provenance
         self._planned = sum(ledger.runs[key].planned.run.configuration.epochs for key in runs)
         self._done = {key: ledger.runs[key].epochs_done for key in runs}
         self._model_epochs = sum(self._done.values())
@@ -62,6 +65,13 @@ class ProgressDisplay:
         """A pack began, or began again."""
         self._running.add(pack.pack_id)
         self._update()
+
+    def computing(self, described: Mapping[str, str]) -> None:
+        """How the runs are computed, for the provenance; and a word where that is slow for want of a compiler."""
+        add_computation(self._provenance, described)
+        if described["backend"].startswith("PyTorch (") and "gpu" not in described:
+            reason = described["backend"].removeprefix("PyTorch (").removesuffix(")")
+            say(self._console, f"training with PyTorch alone, several times slower than with the CPU kernels: {reason}")
 
     def epoch(self, pack: Pack, lines: Sequence[tuple[str, EpochLine]]) -> None:
         """The runs of a pack finished an epoch; one that is trained again after a failure is no progress."""

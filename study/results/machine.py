@@ -56,18 +56,23 @@ def versions() -> dict[str, str]:
     return found
 
 
-def git_state(folder: Path) -> dict[str, Any]:
-    """The commit of the checkout that holds ``folder`` and whether files differ from it; nulls without git."""
+def git_state(file: Path) -> dict[str, Any]:
+    """The commit of the checkout that ``file`` is part of and whether files differ from it; nulls without one.
+
+    An installed package may lie in a virtual environment within somebody else's repository, which does not track it.
+    """
 
     def git(*arguments: str) -> str | None:
         try:
             done = subprocess.run(
-                ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=30, check=True
+                ["git", "-C", str(file.parent), *arguments], capture_output=True, text=True, timeout=30, check=True
             )
         except (OSError, subprocess.SubprocessError):
             return None
         return done.stdout.strip()
 
+    if git("ls-files", "--error-unmatch", file.name) is None:
+        return {"commit": None, "dirty": None}
     changes = git("status", "--porcelain", "--untracked-files=no")
     return {"commit": git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}
 

@@ -1,6 +1,7 @@
 """Where a result comes from: versions, commit, command line, hardware and data, a session at a time."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,21 @@ def begin_session(file: Path, data: ImageData, precision: str, command: str, nod
         "ended": None,
         "outcome": "running",
         "versions": versions(),
-        "git": git_state(Path(__file__).parent),
+        "git": git_state(Path(__file__)),
         "hardware": {"nodes": nodes},
+        "computation": [],
     }
     content = read_provenance(file) or {"format": FORMAT, "data": describe_data(data), "precision": precision}
     content.setdefault("sessions", []).append(session)
     write_json(file, content)
+
+
+def add_computation(file: Path, described: Mapping[str, str]) -> None:
+    """Add how a process of the last session computes (``study.training.describe``), unless another did so too."""
+    content = read_provenance(file)
+    if content is not None and dict(described) not in content["sessions"][-1]["computation"]:
+        content["sessions"][-1]["computation"].append(dict(described))
+        write_json(file, content)
 
 
 def end_session(file: Path, outcome: str) -> None:

@@ -22,6 +22,9 @@ class Listener(Protocol):
     def started(self, pack: Pack) -> None:
         """A pack began, or began again after a failure."""
 
+    def computing(self, described: Mapping[str, str]) -> None:
+        """A pack computes in a way that none of this session did before; see ``study.training.describe``."""
+
     def epoch(self, pack: Pack, lines: Sequence[tuple[str, EpochLine]]) -> None:
         """The runs of a pack finished an epoch; (trial_id, line) pairs."""
 
@@ -43,6 +46,7 @@ class LedgerCallback(tune.Callback):
 
     def __init__(self, packs: Mapping[str, Pack], ledger: Ledger, listener: Listener) -> None:
         self._packs, self._ledger, self._listener = packs, ledger, listener
+        self._computations: list[dict[str, str]] = []
 
     def __getstate__(self) -> dict[str, Any]:
         """Ray pickles callbacks into its own state, which this project does not restore from."""
@@ -75,6 +79,10 @@ class LedgerCallback(tune.Callback):
         """The pack reported an epoch of its runs."""
         # Taken out, so that Ray's own loggers do not write every row a second time.
         lines: list[tuple[str, EpochLine]] = result.pop("lines", [])
+        computation: dict[str, str] | None = result.pop("computation", None)
+        if computation is not None and computation not in self._computations:
+            self._computations.append(computation)
+            self._listener.computing(computation)
         by_record: dict[str, list[EpochLine]] = {}
         for trial_id, line in lines:
             by_record.setdefault(trial_id, []).append(line)

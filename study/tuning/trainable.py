@@ -87,8 +87,9 @@ def _run_config(run: PlannedRun, state: tuple[Path, int] | None) -> RunConfig:
 class PackTrainable(tune.Trainable):
     """The runs of a pack side by side; a step is an epoch of each.
 
-    A step reports ``lines``, the epoch's rows for the records, as (trial_id, EpochLine) pairs; the driver's callback
-    takes them out of the result. Beside them stand the means over the runs, for schedulers and TensorBoard.
+    A step reports ``lines``, the epoch's rows for the records, as (trial_id, EpochLine) pairs, and the first one
+    ``computation``, how they come about; the driver's callback takes both out of the result. Beside them stand the
+    means over the runs, for schedulers and TensorBoard.
 
     Building the network and loading states waits for the first call that needs them: what fails while Ray counts the
     process as not yet running (``setup``, ``reset_config``) is never tried again.
@@ -122,7 +123,8 @@ class PackTrainable(tune.Trainable):
             training.drop([result.run for result in results if result.diverged])
         lines = self._lines_of(results)
         self._lines += lines
-        return {"lines": lines, "done": training.finished, **_means(results)}
+        described, self._computation = self._computation, None
+        return {"lines": lines, "computation": described, "done": training.finished, **_means(results)}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """The state of every run, and the rows so far, as one file."""
@@ -159,6 +161,7 @@ class PackTrainable(tune.Trainable):
         self._training: Training | None = None  # frees the memory of the pack before
         self._states: list[Any] | None = None
         self._lines: list[tuple[str, EpochLine]] = []
+        self._computation: dict[str, str] | None = None
 
     def _begun(self) -> "Training":
         if self._training is None:
@@ -168,6 +171,7 @@ class PackTrainable(tune.Trainable):
     def _begin(self) -> "Training":
         import torch
 
+        from study.training.describe import describe_computation
         from study.training.loop import Training
 
         torch.set_num_threads(max(1, int(self._settings.cpus)))
@@ -184,6 +188,7 @@ class PackTrainable(tune.Trainable):
         )
         self._states = None
         self._described = describe_device(self._device, training.backend)
+        self._computation = describe_computation(self._device)
         return training
 
     def _lines_of(self, results: "list[EpochResult]") -> list[tuple[str, EpochLine]]:

@@ -9,20 +9,24 @@ import pytest
 from benchmarks import growth, overhead
 from benchmarks.cases import Case, Network
 from benchmarks.memory import PeakMemory
+from benchmarks.processes import CaseError
 from benchmarks.shared_images import cut, lay_out
 from benchmarks.stopwatch import PARTS, parts_of_epoch
 from benchmarks.throughput_cases import Images
-from benchmarks.tune_case import Trial, TuneRun, command_rate, epochs_rate, trial_of
+from benchmarks.tune_case import PackTimes, TuneRun, command_rate, epochs_rate, packs_of
 from benchmarks.worker import host_seconds_per_step, warm_training
-from study.contract.axes import Configuration
-from study.results.records import TrialRecord
+from study.results.files import append_lines
 from tests.helpers import tiny_data
+from tests.study.lines import line
 
 NETWORK = Network(num_blocks=1, batch_norm=False, device="cpu", precision="float32")
 # Two trials of three seeds and two epochs, each on half of the images.
 TUNE = Case("Ray Tune", "tune", replicas=3, processes=2, epochs=2)
 RUN = TuneRun(
-    wall=30, trials=[Trial(5, 15, 9, 1, "cpu"), Trial(8, 20, 11, 2, "cpu")], memory_mib=None, process_mib={2: 7, 3: 9}
+    wall=30,
+    packs=[PackTimes(5, 15, 9, 1, "cpu"), PackTimes(8, 20, 11, 2, "cpu")],
+    memory_mib=None,
+    process_mib={2: 7, 3: 9},
 )
 
 
@@ -47,7 +51,7 @@ def test_growth_is_relative_to_the_smallest_size():
 def test_what_is_between_the_epochs_is_overhead():
     values = overhead.overhead_values(RUN, TUNE, share=0.5)
     assert values == {"seconds_between_epochs": 1, "seconds_of_an_epoch": 10, "share": 0.1}
-    assert overhead.trial_memory(RUN) == 7
+    assert overhead.pack_memory(RUN) == 7
 
 
 def test_only_the_epochs_are_scaled_up():
@@ -55,15 +59,24 @@ def test_only_the_epochs_are_scaled_up():
     assert command_rate(RUN, TUNE, share=0.5) == pytest.approx(12 / (18 + 24))
 
 
-def test_a_record_tells_when_its_epochs_began_and_ended(tmp_path):
-    record = TrialRecord(tmp_path, "0000", Configuration("residual", 1, False, 0.01, 2), [0])
-    for epoch, (seconds, finished) in enumerate([(4.0, "00:00:10"), (7.0, "00:00:14")], start=1):
-        row = {"epoch": epoch, "seconds": seconds, "finished": f"2026-01-01T{finished}+00:00", "pid": 5}
-        record.append(row | {"device": "cpu (kernels)"})
-    trial = trial_of(record.path)
-    assert datetime.fromtimestamp(trial.began, UTC).isoformat() == "2026-01-01T00:00:06+00:00"
-    assert datetime.fromtimestamp(trial.ended, UTC).isoformat() == "2026-01-01T00:00:14+00:00"
-    assert (trial.seconds, trial.training, trial.process, trial.computation) == (8, 7, 5, "cpu (kernels)")
+def test_records_tell_when_the_epochs_of_each_pack_began_and_ended(tmp_path):
+    (tmp_path / "records").mkdir()
+    for trial_id in ("0000", "0001"):
+        header = {"format": 2, "trial_id": trial_id, "stage": "explore", "configuration": {"lr": 1.0 + int(trial_id)}}
+        lines = []
+        for epoch, (seconds, finished) in enumerate([(2.0, "00:00:10"), (3.5, "00:00:14")], start=1):
+            each = line(epoch, (int(trial_id),)) | {"seconds": [seconds], "finished": f"2026-01-01T{finished}+00:00"}
+            lines.append(each | {"pid": 5})
+        append_lines(tmp_path / "records" / f"{trial_id}.jsonl", [header, *lines])
+    (pack,) = packs_of(tmp_path)
+    assert datetime.fromtimestamp(pack.began, UTC).isoformat() == "2026-01-01T00:00:06+00:00"
+    assert datetime.fromtimestamp(pack.ended, UTC).isoformat() == "2026-01-01T00:00:14+00:00"
+    assert (pack.seconds, pack.training, pack.process, pack.computation) == (8, 7, 5, "cpu (kernels)")
+
+
+def test_a_study_without_epochs_has_no_packs(tmp_path):
+    with pytest.raises(CaseError, match="no epochs"):
+        packs_of(tmp_path)
 
 
 @pytest.mark.parametrize("kernels", ["on", "off"])

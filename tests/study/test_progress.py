@@ -1,4 +1,5 @@
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from study.contract.axes import Configuration
 from study.plan.packs import Pack
 from study.plan.planned import Planned
 from study.progress import ProgressDisplay
+from study.results.files import write_json
 from study.results.ledger import Ledger
 from study.results.opening import open_ledger
 from study.results.paths import ResultsDirectory
@@ -28,7 +30,7 @@ def opened(folder: Path) -> tuple[Ledger, Pack]:
 def play(folder: Path, console: Console, *, error: str | None = None, diverged: bool = False) -> None:
     """A pack that trains an epoch, is started again, trains it once more and goes on to its end."""
     ledger, pack = opened(folder)
-    with ProgressDisplay(console, ledger, [run.key for run in pack.runs]) as display:
+    with ProgressDisplay(console, ledger, [run.key for run in pack.runs], folder / "provenance.json") as display:
         ledger.start(pack, None)
         display.started(pack)
         for epoch in (1, 1, 2) if error else (1, 1, 2, 3):
@@ -60,3 +62,25 @@ def test_a_failed_pack_gives_its_reason_as_it_is(tmp_path):
     out = io.StringIO()
     play(tmp_path, Console(file=out), error="Traceback ...\nValueError: [bold] too much")
     assert out.getvalue().endswith("seeds 0-1 failed: ValueError: [bold] too much\n")
+
+
+@pytest.mark.parametrize(
+    ("described", "said"),
+    [
+        ({"backend": "kernels"}, ""),
+        ({"backend": "PyTorch", "gpu": "NVIDIA H200"}, ""),
+        (
+            {"backend": "PyTorch (no C++ compiler)"},
+            "training with PyTorch alone, several times slower than with the CPU kernels: no C++ compiler\n",
+        ),
+    ],
+)
+def test_how_the_runs_are_computed_goes_to_the_provenance_and_is_said_where_it_is_slow(tmp_path, described, said):
+    ledger, _ = opened(tmp_path)
+    out, file = io.StringIO(), tmp_path / "provenance.json"
+    write_json(file, {"data": {}, "sessions": [{"computation": []}]})
+    with ProgressDisplay(Console(file=out), ledger, [], file) as display:
+        display.computing(described)
+        display.computing(described)
+    assert out.getvalue() == said * 2
+    assert json.loads(file.read_text())["sessions"] == [{"computation": [described]}]

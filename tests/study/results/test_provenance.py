@@ -4,7 +4,7 @@ import subprocess
 import pytest
 
 from study.results.machine import git_state
-from study.results.provenance import begin_session, end_session, read_provenance
+from study.results.provenance import add_computation, begin_session, end_session, read_provenance
 from tests.helpers import tiny_data
 
 NODES = [{"host": "here", "cpu": "a CPU", "cores": 2, "memory_gib": 8.0, "gpus": []}]
@@ -47,14 +47,25 @@ def test_the_state_of_a_checkout(tmp_path):
         identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
         subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True, capture_output=True)
 
-    assert git_state(tmp_path) == {"commit": None, "dirty": None}
-    git("init")
-    file = tmp_path / "a.py"
+    file, nothing = tmp_path / "a.py", {"commit": None, "dirty": None}
     file.write_text("1")
+    assert git_state(file) == nothing
+    git("init")
+    assert git_state(file) == nothing  # installed into an environment within somebody's repository
     git("add", "a.py")
     git("commit", "-m", "a")
-    clean = git_state(tmp_path)
+    clean = git_state(file)
     assert len(clean["commit"]) == 40
     assert clean["dirty"] is False
     file.write_text("2")
-    assert git_state(tmp_path) == clean | {"dirty": True}
+    assert git_state(file) == clean | {"dirty": True}
+
+
+def test_how_a_session_computes_is_noted_once(tmp_path):
+    file = tmp_path / "provenance.json"
+    begin_session(file, tiny_data(), "float32", "study.run", [])
+    for backend in ("kernels", "PyTorch", "kernels"):
+        add_computation(file, {"backend": backend})
+    content = read_provenance(file)
+    assert content is not None
+    assert content["sessions"][-1]["computation"] == [{"backend": "kernels"}, {"backend": "PyTorch"}]
