@@ -13,11 +13,11 @@ from analysis.statistics.judging import LARGER, SMALLER, Contrast, contrasts, ju
 from analysis.statistics.looks import HOPELESS, chance_to_decide, planned_runs, shares
 
 SD = 1.3  # points between seeds
-DIVERGED = -45.0  # how far below the others a diverged run lies, points
+DIVERGED = -45.0  # where diverged runs lie against the others, points
+DIVERGED_RUN = 0.8 * DIVERGED  # the deviation of each of them from the mean, where one run in five diverges
 MARGIN = 1.0
 ALPHA = 0.05
-Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
-Method = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], Contrast]
+Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def _scales(conditions: int, every_other: float = 1.0, first: float = 1.0, baseline: float = 1.0) -> np.ndarray:
@@ -56,7 +56,7 @@ def deviations(case: str, rng: np.random.Generator, studies: int, conditions: in
         x[:, 1] = 1 - rng.exponential(size=(studies, runs))
         return SD * x
     if case == "bimodal":
-        return np.where(rng.random(shape) < 0.2, DIVERGED, rng.normal(0, SD, shape)) - 0.2 * DIVERGED
+        return np.where(rng.random(shape) < 0.2, DIVERGED_RUN, rng.normal(-0.2 * DIVERGED, SD, shape))
     return rng.normal(size=shape) * _scales(conditions, **SPREADS[case])
 
 
@@ -85,18 +85,19 @@ def against_baseline(comparisons: int) -> np.ndarray:
     return np.array([(i, 0) for i in range(1, comparisons + 1)])
 
 
-def statistics(x: np.ndarray, ns: Sequence[int], drop_diverged: bool) -> Arrays:
-    """Means, variances and numbers of runs, of the first ns[i] runs of condition i.
+def statistics(x: np.ndarray, ns: Sequence[int]) -> Arrays:
+    """Means, variances, numbers of runs and of diverged ones, of the first ns[i] runs of condition i.
 
-    drop_diverged: a condition whose runs all diverged has 0 runs: it takes part in no family.
+    A condition whose runs all diverged has 0 runs: it takes part in no family.
     """
-    means, variances, numbers = np.empty(x.shape[:2]), np.empty(x.shape[:2]), np.empty(x.shape[:2], int)
+    means, variances = np.empty(x.shape[:2]), np.empty(x.shape[:2])
+    numbers, diverged = np.empty(x.shape[:2], int), np.empty(x.shape[:2], int)
     for i, n in enumerate(ns):
         runs = x[:, i, :n]
+        diverged[:, i] = (runs == DIVERGED_RUN).sum(axis=1)
         means[:, i], variances[:, i], numbers[:, i] = runs.mean(axis=1), runs.var(axis=1, ddof=1), n
-        if drop_diverged:
-            numbers[:, i][(runs < DIVERGED / 2).all(axis=1)] = 0
-    return means, variances, numbers
+        numbers[:, i][diverged[:, i] == n] = 0
+    return means, variances, numbers, np.where(numbers > 0, diverged, 0)
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,6 @@ def staged_study(
     margin: float = MARGIN,
     planned: int | None = None,
     hopeless: float = HOPELESS,
-    drop_diverged: bool = False,
 ) -> Outcome:
     """Run studies that add seeds to undecided comparisons, all against the baseline.
 
@@ -128,7 +128,7 @@ def staged_study(
     mean = np.concatenate([[0.0], true])
     open_, going = np.ones((2, studies, comparisons), bool)  # undecided; of these, those that still get seeds
     verdict, difference = np.zeros((studies, comparisons), int), np.zeros((studies, comparisons))
-    means, variances, ns = statistics(x, [path[0]] * (comparisons + 1), drop_diverged)
+    now = statistics(x, [path[0]] * (comparisons + 1))
     total = np.full(studies, path[0] * (comparisons + 1))
     growth = information_growth(path, base)
     last = levels_by_open(ALPHA, shares(len(path), planned), growth, comparisons)
@@ -138,11 +138,9 @@ def staged_study(
             wanted = [base[look], *[path[look]] * comparisons]
             before = np.array([base[look - 1], *[path[look - 1]] * comparisons])
             total = total + (live * (wanted - before)).sum(axis=1)
-            fresh = statistics(x, wanted, drop_diverged)
-            means, variances, ns = (
-                np.where(live, new, old) for new, old in zip(fresh, (means, variances, ns), strict=True)
-            )
-        found = contrasts(means + mean, variances, ns, pairs)
+            fresh = statistics(x, wanted)
+            now = tuple(np.where(live, new, old) for new, old in zip(fresh, now, strict=True))
+        found = contrasts(now[0] + mean, now[1], now[2], pairs, now[3], -DIVERGED)
         levels = levels_by_open(ALPHA, shares(look + 1, planned), growth[:look], comparisons)
         judged = judge(found, margin, levels, open_, going, intervals=False)
         decided = judged.verdict > 0

@@ -49,14 +49,43 @@ class Judgement:
     high: np.ndarray
 
 
-def contrasts(means: np.ndarray, variances: np.ndarray, ns: np.ndarray, pairs: np.ndarray) -> Contrast:
+def contrasts(
+    means: np.ndarray,
+    variances: np.ndarray,
+    ns: np.ndarray,
+    pairs: np.ndarray,
+    diverged: np.ndarray | None = None,
+    drop: float = 0.0,
+) -> Contrast:
     """Return the differences of pairs of conditions, with moderated variances.
 
-    means, variances, ns: shape (..., conditions): every condition of the study, compared or not, but for those
-    whose runs all diverged. pairs: shape (comparisons, 2), numbers of conditions a and b; the difference
-    is a - b.
+    means, variances, ns: shape (..., conditions): every condition of the study, compared or not; ns is 0
+    for those whose runs all diverged. pairs: shape (comparisons, 2), numbers of conditions a and b; the
+    difference is a - b. diverged: how many of the runs diverged, shape (..., conditions); drop: by how
+    much a diverged run is lower than one that trained. They count in pairs with a diverged run on
+    either side, see `least_variance`.
     """
-    return contrasts_of(means, moderate(variances, ns), ns, pairs)
+    spread = moderate(variances, ns)
+    plain = contrasts_of(means, spread, ns, pairs)
+    if diverged is None or not np.any(diverged):
+        return plain
+    diverged = np.broadcast_to(diverged, np.shape(means))
+    wide = Spread(np.maximum(spread.variance, least_variance(diverged, ns, drop)), spread.df)
+    wider = contrasts_of(means, wide, ns, pairs)
+    a, b = np.asarray(pairs).T
+    some = (diverged[..., a] > 0) | (diverged[..., b] > 0)
+    return Contrast(plain.difference, np.where(some, wider.se, plain.se), np.where(some, wider.df, plain.df))
+
+
+def least_variance(diverged: np.ndarray, ns: np.ndarray, drop: float) -> np.ndarray:
+    """Return the variance that a share of diverging runs gives alone: q (1 - q) drop^2.
+
+    q = (diverged + 1) / (n + 2), as though one more run had diverged and one more had not (Agresti &
+    Caffo 2000): a condition of a few runs without a diverged one may well have such runs, too, when those
+    of the other side do.
+    """
+    share = (np.asarray(diverged) + 1.0) / (np.asarray(ns) + 2.0)
+    return share * (1 - share) * drop**2
 
 
 def contrasts_of(means: np.ndarray, spread: Spread, ns: np.ndarray, pairs: np.ndarray) -> Contrast:
