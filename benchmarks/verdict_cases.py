@@ -3,13 +3,13 @@
 Condition 0 is the baseline. Arrays are (studies, conditions) or (studies, conditions, runs).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from analysis.statistics.boundaries import information_growth, levels_by_open
-from analysis.statistics.judging import LARGER, SMALLER, Contrast, contrasts, judge
+from analysis.statistics.judging import LARGER, SMALLER, contrasts, judge
 from analysis.statistics.looks import HOPELESS, chance_to_decide, planned_runs, shares
 
 SD = 1.3  # points between seeds
@@ -44,7 +44,8 @@ CASES = (*SPREADS, *SHAPES)
 def deviations(case: str, rng: np.random.Generator, studies: int, conditions: int, runs: int) -> np.ndarray:
     """Return what runs deviate from the true mean of their condition by, shape (studies, conditions, runs).
 
-    'skewed': exponential, the long tail towards low accuracies. 'bimodal': one run in five diverges, in every condition.
+    'skewed': exponential, the long tail towards low accuracies. 'bimodal': one run in five diverges, in
+    every condition.
     """
     shape = (studies, conditions, runs)
     if case == "heavy tails":
@@ -119,14 +120,16 @@ def staged_study(
 ) -> Outcome:
     """Run studies that add seeds to undecided comparisons, all against the baseline.
 
-    x: deviations, shape (studies, conditions, runs). true: differences, shape (comparisons,). path: seeds at each look; planned:
-    how many of them were planned, all by default. hopeless: chance below which no more seeds are added.
+    x: deviations, shape (studies, conditions, runs). true: differences, shape (comparisons,). path: seeds
+    at each look; planned: how many of them were planned, all by default. hopeless: chance below which no
+    more seeds are added.
     """
     studies, comparisons = len(x), len(true)
     pairs, base = against_baseline(comparisons), planned_runs(path, comparisons)
     planned = len(path) if planned is None else planned
     mean = np.concatenate([[0.0], true])
-    open_, going = np.ones((2, studies, comparisons), bool)  # undecided; of these, those that still get seeds
+    open_ = np.ones((studies, comparisons), bool)  # undecided
+    going = open_.copy()  # of these, those that still get seeds
     verdict, difference = np.zeros((studies, comparisons), int), np.zeros((studies, comparisons))
     now = statistics(x, [path[0]] * (comparisons + 1))
     total = np.full(studies, path[0] * (comparisons + 1))

@@ -86,9 +86,9 @@ def staged(case: str, seeds: tuple[int, int], comparisons: int, studies: int) ->
 
 
 def runs_to_decision(studies: int) -> str:
-    """A row for each planted difference: what is decided, at what cost, and by how many runs the other ways decide it."""
+    """A row for each planted difference: what is decided, at what cost, and what other ways need."""
     lines = [
-        "| planted | seeds | runs: median, 90 % | decided | fixed Welch, as many decided | ratio | AdaStop, against 0 |",
+        "| planted | seeds | runs: median, 90 % | decided | fixed Welch, as many | ratio | AdaStop, against 0 |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name, true in PLANTED.items():

@@ -34,21 +34,22 @@ def best_set(
 ) -> BestSet:
     """Return the conditions that may be the best, at 95 % confidence.
 
-    means, variances, ns: shape (..., conditions), two conditions or more; a higher mean is better. level: one-sided level of each
-    comparison, by default 0.05 / (conditions - 1), for a study that is looked at once; at a later look
-    `boundaries.levels_by_open(0.05, ...)[conditions - 2]`. live: shape (..., conditions), the conditions that have the runs which
-    the plan foresees for this look; only they are compared. The sets of all looks hold the best together,
-    so that their intersection does; a condition once left out stays out.
+    means, variances, ns: shape (..., conditions), two conditions or more; a higher mean is better.
+    level: one-sided level of each comparison, by default 0.05 / (conditions - 1), for a study that is
+    looked at once; at a later look `boundaries.levels_by_open(0.05, ...)[conditions - 2]`.
+    live: shape (..., conditions), the conditions that have the runs which the plan foresees for this
+    look; only they are compared. The sets of all looks hold the best together, so that their
+    intersection does; a condition once left out stays out.
     A condition with fewer than 2 runs is always a member.
     """
     means, k = np.asarray(means, float), np.shape(means)[-1]
     if k < 2:
         raise ValueError("the best of one condition: compare at least two")
-    level = ALPHA / (k - 1) if level is None else level
+    one_sided = ALPHA / (k - 1) if level is None else level
     index = np.arange(k)
     pairs = np.array([(i, j) for i in index for j in index if i != j])
     found = contrasts(means, variances, ns, pairs)
-    half = special.stdtrit(found.df, 1 - level) * found.se
+    half = special.stdtrit(found.df, 1 - one_sided) * found.se
     known = ~np.isnan(half)
     if live is not None:
         known &= live[..., pairs[:, 0]] & live[..., pairs[:, 1]]

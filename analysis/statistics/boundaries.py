@@ -10,6 +10,7 @@ section 4.4). What is known at a look is measured by numbers of runs, see `infor
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from scipy import optimize, special
@@ -26,8 +27,8 @@ def information_growth(runs_a: Sequence[int], runs_b: Sequence[int]) -> tuple[fl
     growths of n_a and n_b; the larger one gives the smaller correlation between looks and so, by
     Slepian's inequality (1962), levels that spend no more than they should.
     """
-    steps = zip(runs_a, runs_a[1:], runs_b, runs_b[1:], strict=False)
-    return tuple(max(1.0, a2 / a1, b2 / b1) for a1, a2, b1, b2 in steps)
+    steps = zip(pairwise(runs_a), pairwise(runs_b), strict=True)
+    return tuple(max(1.0, a2 / a1, b2 / b1) for (a1, a2), (b1, b2) in steps)
 
 
 @lru_cache(maxsize=4096)
@@ -35,14 +36,15 @@ def nominal_levels(spent: tuple[float, ...], growth: tuple[float, ...]) -> tuple
     """Return the one-sided level at each look.
 
     spent: the error spent by each look, rising, in (0, 1). growth: factors from each look to the next
-    by which the information grew, one fewer. A look without new information (factor 1) or without new error has level 0.
+    by which the information grew, one fewer. A look without new information (factor 1) or without new
+    error has level 0.
 
     Recursive integration over the statistic of undecided studies (Armitage, McPherson & Rowe 1969;
     Jennison & Turnbull 2000, chapter 19): Z_k = r Z_(k-1) + sqrt(1 - r^2) e with r = 1 / sqrt(growth).
     """
     if len(growth) != len(spent) - 1:
         raise ValueError(f"{len(spent)} looks need {len(spent) - 1} growths, not {len(growth)}")
-    if not all(0 < s < 1 for s in spent) or any(b < a for a, b in zip(spent, spent[1:], strict=False)):
+    if not all(0 < s < 1 for s in spent) or any(b < a for a, b in pairwise(spent)):
         raise ValueError(f"the error spent must rise within 0 and 1, not {spent}")
     bound = -float(special.ndtri(spent[0]))
     levels = [spent[0]]

@@ -113,9 +113,9 @@ def cautious_df(error_a: np.ndarray, error_b: np.ndarray, df_a: np.ndarray, df_b
 def p_values(contrast: Contrast, margin: float) -> np.ndarray:
     """Return the p-value of the only claim that the data can support: beyond the margin, or within it.
 
-    P(T > t) + P(T > t + 2 d / se) for t = ||difference| - d| / se. The second part belongs to 'larger' alone, where both
-    directions are false at once; for 'smaller' it is below 1e-3 of the first whenever a claim is near, and is kept so that
-    one interval serves both. 1 where there is no standard error.
+    P(T > t) + P(T > t + 2 d / se) for t = ||difference| - d| / se. The second part belongs to 'larger'
+    alone, where both directions are false at once; for 'smaller' it is small beside the first whenever
+    a claim is near, and is kept so that one interval serves both. 1 where there is no standard error.
     """
     with np.errstate(invalid="ignore"):
         t = np.abs(np.abs(contrast.difference) - margin) / contrast.se

@@ -24,7 +24,8 @@ MOST_SHARED = 2.0
 def seeds_by_look(start: int, most: int) -> tuple[int, ...]:
     """Return the number of seeds of a condition at each look, at most MOST_LOOKS of them.
 
-    Each look has about the same factor more than the one before, LEAST_GROWTH or more: (5, 40) gives 5, 8, 11, 17, 26, 40.
+    Each look has about the same factor more than the one before, about LEAST_GROWTH or more: (5, 40)
+    gives 5, 8, 11, 17, 26, 40.
     """
     if not 2 <= start <= most:
         raise ValueError(f"seeds: start must be at least 2 and at most `most`, not start {start}, most {most}")
@@ -66,7 +67,8 @@ def planned_runs(path: Sequence[int], comparisons: int) -> tuple[int, ...]:
     From the second look on a condition of c comparisons, such as the baseline, gets sqrt(c) times the
     seeds, the allotment with the smallest standard errors of c differences for a number of runs (Dunnett
     1955, section 5), but at most MOST_SHARED times: with very unequal numbers of runs the skewness of
-    two distributions no longer cancels in their difference. `most` is the number for a condition of one comparison.
+    two distributions no longer cancels in their difference. `most` is the number for a condition of one
+    comparison.
     """
     factor = min(math.sqrt(max(comparisons, 1)), MOST_SHARED)
     return (path[0], *(math.ceil(n * factor - 1e-9) for n in path[1:]))
@@ -91,12 +93,13 @@ def next_runs(
 def chance_to_decide(contrast: Contrast, se_then: np.ndarray, margin: float, level_then: np.ndarray) -> np.ndarray:
     """Return the chance that a comparison will be decided by a later look, as far as the data tell.
 
-    contrast: shape (...), today's; se_then: the standard error that the runs of the later look would give, below today's;
-    level_then: the one-sided level at that look. Predictive power with a flat prior (Spiegelhalter, Freedman & Blackburn 1986;
-    Jennison & Turnbull 2000, section 10.3): the difference then is normal around today's with variance se^2 - se_then^2.
+    contrast: shape (...), today's; se_then: the standard error that the runs of the later look would
+    give, below today's; level_then: the one-sided level at that look. Predictive power with a flat prior
+    (Spiegelhalter, Freedman & Blackburn 1986; Jennison & Turnbull 2000, section 10.3): the difference
+    then is normal around today's with variance se^2 - se_then^2.
 
-    Below HOPELESS no more seeds are added: stopping without a claim makes no false claim. Sorting by it, highest
-    first, gives seeds first to those that they decide.
+    Below HOPELESS no more seeds are added: stopping without a claim makes no false claim. Sorting by it,
+    highest first, gives seeds first to those that they decide.
     """
     critical = -special.ndtri(level_then) * se_then
     with np.errstate(invalid="ignore", divide="ignore"):

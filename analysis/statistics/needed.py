@@ -26,15 +26,16 @@ class SeedsNeeded:
 def seeds_to_decide(
     contrast: Contrast, runs_a: np.ndarray, runs_b: np.ndarray, margin: float, level: np.ndarray
 ) -> SeedsNeeded:
-    """Return the range of seeds, beyond the present ones, with which a comparison would be decided at even odds.
+    """Return the range of seeds, beyond the present ones, with which a comparison is decided at even odds.
 
-    contrast: shape (...), as judged; runs_a, runs_b: numbers of runs behind it, shape (...); level: the one-sided level
-    that it will be judged at.
+    contrast: shape (...), as judged; runs_a, runs_b: numbers of runs behind it, shape (...); level: the
+    one-sided level that it will be judged at.
 
-    For a true difference delta and a standard error se of today, the interval at n seeds each has half the width
-    z se sqrt(h / n) with h the harmonic mean of the runs, and decides at even odds when that is the distance of |delta| to
-    the margin (the sample size of Chow, Shao & Wang 2008, section 3.2, at power 1/2). What is not known is
-    averaged over: delta ~ difference + se T(df), se^2 ~ se^2 df / chi^2(df), on a grid of NODES x NODES quantiles; the quartiles are returned.
+    For a true difference delta and a standard error se of today, the interval at n seeds each has half
+    the width z se sqrt(h / n) with h the harmonic mean of the runs, and decides at even odds when that is
+    the distance of |delta| to the margin (the sample size of Chow, Shao & Wang 2008, section 3.2, at
+    power 1/2). What is not known is averaged over, delta normal around the difference and se^2 as
+    se^2 df / chi^2(df), on a grid of NODES x NODES quantiles; the quartiles are returned.
     """
     grid = (np.arange(NODES) + 0.5) / NODES
     df = np.asarray(contrast.df)[..., None, None]
@@ -56,8 +57,8 @@ def seeds_to_decide(
 def does_not_train(diverged: np.ndarray, ns: np.ndarray) -> np.ndarray:
     """Say for which conditions all runs diverged, of 2 or more: 'does not train', a verdict of its own.
 
-    diverged, ns: numbers of diverged and of all runs, shape (..., conditions). Such a condition takes part in no family and
-    lends no spread: its runs are alike because none trained.
+    diverged, ns: numbers of diverged and of all runs, shape (..., conditions). Such a condition takes part
+    in no family and lends no spread: its runs are alike because none trained.
     """
     return (np.asarray(ns) >= 2) & (np.asarray(diverged) == np.asarray(ns))
 
@@ -65,9 +66,9 @@ def does_not_train(diverged: np.ndarray, ns: np.ndarray) -> np.ndarray:
 def divergence_bound(diverged: np.ndarray, ns: np.ndarray, confidence: float = 0.95) -> np.ndarray:
     """Return the upper bound of the share of runs that diverge (Clopper & Pearson 1934), one-sided.
 
-    0 of 3 runs leave up to 63 % possible, 0 of 5 up to 45 %, 0 of 40 up to 7 %: what no run has shown, no interval of means
-    accounts for.
+    0 of 3 runs leave up to 63 % possible, 0 of 5 up to 45 %, 0 of 40 up to 7 %: what no run has shown, no
+    interval of means accounts for.
     """
     diverged, ns = np.broadcast_arrays(np.asarray(diverged, float), np.asarray(ns, float))
     inside = np.where(diverged < ns, diverged, 0.0)
-    return np.where(diverged < ns, special.btdtri(inside + 1, np.maximum(ns - inside, 1e-9), confidence), 1.0)
+    return np.where(diverged < ns, special.betaincinv(inside + 1, np.maximum(ns - inside, 1e-9), confidence), 1.0)
