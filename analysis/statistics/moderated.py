@@ -25,7 +25,10 @@ EQUAL = 1e-9  # runs that differ by less than this share of their mean are equal
 
 @dataclass(frozen=True)
 class Prior:
-    """What the conditions' variances have in common: shape (...,) each; df 0 is no prior, inf one variance."""
+    """What the conditions' variances have in common; df 0 is no prior, inf one variance.
+
+    variance: shape (...,). df: shape (...,), or (..., conditions) where it differs between them.
+    """
 
     variance: np.ndarray
     df: np.ndarray
@@ -56,13 +59,18 @@ def cautious_prior(variances: np.ndarray, df: np.ndarray) -> Prior:
 
     Heterogeneity, the variance of the log variances beyond that of estimates of one variance, is taken
     CAUTION standard errors above its estimate (at least above 0), and WITHHELD degrees of freedom are
-    taken off: one standard error for equal spreads and 11 conditions leaves 1.7 degrees of freedom at
-    3 runs, 5.5 at 5 and 16 at 10. The variance is the geometric mean (without the bias of logarithms), which a single
-    wild condition moves little and which is the larger of the two usual centres.
+    taken off: equal spreads and 11 conditions leave 1.7 degrees of freedom at 3 runs, 5.5 at 5, 16 at 10.
+    A condition with fewer runs than the others is given what it would get if all had as few: its own
+    variance can contradict the prior less. So df has shape (..., conditions).
+    The variance is the geometric mean (without the bias of logarithms), which a single wild condition
+    moves little and which is the larger of the two usual centres.
     """
     mean, excess, error, count = _log_moments(variances, df)
-    prior_df = _prior_df(np.maximum(excess, 0) + CAUTION * error) - WITHHELD
-    return Prior(np.exp(mean), np.where(count < FEWEST_CONDITIONS, 0.0, np.maximum(prior_df, 0.0)))
+    half = np.maximum(np.broadcast_to(df, np.shape(variances)), 1.0) / 2
+    own = _standard_error(special.polygamma(1, half), special.polygamma(3, half), count[..., None])
+    heterogeneity = np.maximum(excess, 0)[..., None] + CAUTION * np.maximum(error[..., None], own)
+    prior_df = np.maximum(_prior_df(heterogeneity) - WITHHELD, 0.0)
+    return Prior(np.exp(mean), np.where(count[..., None] < FEWEST_CONDITIONS, 0.0, prior_df))
 
 
 def moderate(variances: np.ndarray, ns: np.ndarray) -> Spread:
@@ -76,14 +84,13 @@ def moderate(variances: np.ndarray, ns: np.ndarray) -> Spread:
     df = np.maximum(np.broadcast_to(ns, np.shape(variances)) - 1.0, 0.0)
     own = np.where(df > 0, variances, 0.0)
     prior = cautious_prior(own, df)
-    prior_df = prior.df[..., None]
-    total = np.maximum(prior_df + df, 1e-300)
-    posterior = (prior_df * prior.variance[..., None] + df * own) / total
+    total = np.maximum(prior.df + df, 1e-300)
+    posterior = (prior.df * prior.variance[..., None] + df * own) / total
     everything = df.sum(axis=-1, keepdims=True)
     enough = df > 0
     return Spread(
         np.where(enough, np.maximum(own, posterior), np.nan),
-        np.where(enough, np.minimum(prior_df + df, everything), 0.0),
+        np.where(enough, np.minimum(prior.df + df, everything), 0.0),
     )
 
 
@@ -107,8 +114,12 @@ def _log_moments(variances: np.ndarray, df: np.ndarray) -> tuple[np.ndarray, np.
     observed = (used * (log - mean[..., None]) ** 2).sum(axis=-1) / rest
     sampling = (share * special.polygamma(1, half)).sum(axis=-1)
     fourth = (share * special.polygamma(3, half)).sum(axis=-1)
-    error = np.sqrt(2 * sampling**2 / rest + fourth / np.maximum(count, 1))
-    return mean, observed - sampling, error, count
+    return mean, observed - sampling, _standard_error(sampling, fourth, count), count
+
+
+def _standard_error(variance: np.ndarray, fourth: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Standard error of the sample variance of `count` values with a variance and a fourth cumulant."""
+    return np.sqrt(2 * variance**2 / np.maximum(count - 1, 1) + fourth / np.maximum(count, 1))
 
 
 def _median(values: np.ndarray, used: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ def _spent(kind: str, alpha: float, looks: int) -> tuple[tuple[float, ...], tupl
 @pytest.mark.parametrize(
     ("kind", "bounds"),
     [
-        # one-sided 0.025, five equal looks: as printed for Lan & DeMets (1983), two-sided 0.05, by Reboussin et al. (2000)
+        # two-sided 0.05, five equal looks: Lan & DeMets (1983) as printed by Reboussin et al. (2000)
         ("O'Brien-Fleming", [4.8769, 3.3569, 2.6803, 2.2898, 2.0310]),
         ("Pocock", [2.4380, 2.4268, 2.4101, 2.3966, 2.3860]),
     ],

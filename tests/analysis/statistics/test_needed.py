@@ -11,7 +11,7 @@ def _contrast(difference: float, se: float, df: float) -> Contrast:
 
 
 def test_with_all_known_the_range_closes_on_the_textbook_number() -> None:
-    """sd 1.3, difference 3 against d = 1, level 0.005: n = 2 (z sd / 2)^2, from 100 runs on the answer would be known."""
+    """sd 1.3, difference 3 against d = 1, level 0.005: n = 2 (z sd / 2)^2."""
     z, sd = -special.ndtri(0.005), 1.3
     needed = 2 * (z * sd / 2) ** 2
     se = sd * np.sqrt(2 / 4)

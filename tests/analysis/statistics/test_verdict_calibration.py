@@ -23,7 +23,7 @@ from benchmarks.verdict_cases import (
 from benchmarks.verdict_methods import METHODS, dunnett_critical
 
 STUDIES = 2000
-# Skewness of 2 in some conditions only, or beside a baseline of twice the runs, is beyond Student's t: docs/verdicts.md.
+# Skewness of 2 in one condition, or beside a baseline of twice the runs, is beyond Student's t: see docs/verdicts.md.
 ALLOWED = {"one skewed": 0.075, "skewed": 0.065}
 
 
