@@ -128,8 +128,8 @@ def staged_study(
     pairs, base = against_baseline(comparisons), planned_runs(path, comparisons)
     planned = len(path) if planned is None else planned
     mean = np.concatenate([[0.0], true])
-    open_ = np.ones((studies, comparisons), bool)  # undecided
-    going = open_.copy()  # of these, those that still get seeds
+    open_: np.ndarray = np.ones((studies, comparisons), bool)  # undecided
+    going: np.ndarray = open_.copy()  # of these, those that still get seeds
     verdict, difference = np.zeros((studies, comparisons), int), np.zeros((studies, comparisons))
     now = statistics(x, [path[0]] * (comparisons + 1))
     total = np.full(studies, path[0] * (comparisons + 1))

@@ -7,11 +7,13 @@ under which the levels of `boundaries` hold.
 """
 
 import math
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 import numpy as np
 from scipy import special
 
+from analysis.statistics.boundaries import information_growth, levels_by_open
 from analysis.statistics.judging import Contrast
 
 MOST_LOOKS = 6
@@ -74,6 +76,29 @@ def planned_runs(path: Sequence[int], comparisons: int) -> tuple[int, ...]:
     return (path[0], *(math.ceil(n * factor - 1e-9) for n in path[1:]))
 
 
+def levels_at_look(
+    path: Sequence[int], look: int, pairs: Sequence[tuple[int, int]], planned: int, alpha: float = 0.05
+) -> np.ndarray:
+    """Return the levels that `judging.judge` takes at a look, shape (comparisons, comparisons).
+
+    path: seeds at each look, those of unplanned ones (`--extend`) at the end; look: 0 is the first.
+    pairs: the comparisons of the family; planned: how many looks the study was planned with.
+    Row i is for comparison i, whose conditions have the runs of `planned_runs`; column u - 1 for u
+    undecided ones.
+    """
+    counts = Counter(condition for pair in pairs for condition in pair)
+    spent = shares(look + 1, planned)
+    rows: dict[tuple[int, ...], np.ndarray] = {}
+    table = np.empty((len(pairs), len(pairs)))
+    for row, (a, b) in enumerate(pairs):
+        times = (counts[a], counts[b])
+        if times not in rows:
+            runs = [planned_runs(path[: look + 1], n) for n in times]
+            rows[times] = levels_by_open(alpha, spent, information_growth(*runs), len(pairs))
+        table[row] = rows[times]
+    return table
+
+
 def next_runs(
     path: Sequence[int], look: int, pairs: Sequence[tuple[int, int]], undecided: Collection[int]
 ) -> dict[int, int]:
@@ -82,11 +107,11 @@ def next_runs(
     pairs: all comparisons of the families that seeds are added for. undecided: positions in pairs.
     The number of comparisons of a condition is counted over all pairs, decided or not, as fixed in advance.
     """
+    counts = Counter(condition for pair in pairs for condition in pair)
     wanted: dict[int, int] = {}
     for position in undecided:
         for condition in pairs[position]:
-            times = sum(condition in pair for pair in pairs)
-            wanted[condition] = planned_runs(path, times)[look]
+            wanted[condition] = planned_runs(path, counts[condition])[look]
     return wanted
 
 

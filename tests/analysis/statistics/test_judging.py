@@ -85,8 +85,9 @@ def test_a_level_of_nothing_decides_nothing() -> None:
 def test_the_degrees_of_freedom_lie_between_the_smaller_and_welch_s() -> None:
     a, b = np.random.default_rng(3).normal(size=(2, 6)) * [[1], [3]]
     welch = stats.ttest_ind(a, b, equal_var=False).df  # type: ignore[attr-defined]
-    found = cautious_df(np.var(a, ddof=1) / 6, np.var(b, ddof=1) / 6, np.float64(5), np.float64(5))
-    assert float(found) == pytest.approx((5 + welch) / 2)
+    errors = [np.array([np.var(x, ddof=1) / 6]) for x in (a, b)]
+    found = cautious_df(*errors, np.array([5.0]), np.array([5.0]))
+    assert found == pytest.approx((5 + welch) / 2)
 
 
 def test_one_run_and_runs_without_any_spread_stay_undecided() -> None:

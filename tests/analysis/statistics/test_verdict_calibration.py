@@ -1,13 +1,16 @@
 """Do verdicts make a false claim in at most 5 % of studies? Thousands of simulated studies as arrays."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from analysis.statistics.judging import contrasts, judge, single_look
-from analysis.statistics.looks import planned_runs, seeds_by_look
+from analysis.statistics.best import best_set
+from analysis.statistics.boundaries import information_growth, levels_by_open
+from analysis.statistics.looks import planned_runs, seeds_by_look, shares
 from benchmarks.adastop import adastop
 from benchmarks.verdict_cases import (
     ALPHA,
@@ -86,6 +89,19 @@ def test_giving_up_makes_no_more_false_claims() -> None:
         assert staged_study(x, true, path, MARGIN).false.mean() <= _bound("equal", studies), name
 
 
+@pytest.mark.parametrize("case", ["equal", "one wild", "baseline tripled"])
+def test_the_best_is_lost_in_at_most_5_percent_with_seeds_added_in_six_looks(case: str) -> None:
+    """All conditions are equal, so that each is the best; the set is the intersection of those of all looks."""
+    path, studies, conditions = seeds_by_look(5, 40), 1500, 6
+    x = deviations(case, np.random.default_rng(12), studies, conditions, path[-1])
+    growth, members = information_growth(path, path), np.ones((studies, conditions), bool)
+    for look, n in enumerate(path):
+        means, variances, ns, _ = statistics(x, [n] * conditions)
+        level = levels_by_open(ALPHA, shares(look + 1, 6), growth[:look], conditions - 1)[-1]
+        members &= best_set(means, variances, ns, float(level)).member
+    assert (1 - members.mean(axis=0)).max() <= _bound("equal", studies)
+
+
 def test_looking_six_times_at_the_level_of_one_look_breaks_the_promise() -> None:
     """What the spending is for: the same studies, each look judged as though it were the only one."""
     path, studies = seeds_by_look(5, 40), 2000
@@ -135,7 +151,7 @@ def test_dunnett_s_critical_values_are_those_of_his_tables(m: int, df: int, two_
 def test_dunnett_s_critical_value_is_that_of_scipy() -> None:
     rng = np.random.default_rng(10)
     samples = [rng.normal(size=5) for _ in range(4)]
-    limits = stats.dunnett(*samples[1:], control=samples[0], rng=rng).confidence_interval(0.95)
+    limits: Any = stats.dunnett(*samples[1:], control=samples[0], rng=rng).confidence_interval(0.95)
     pooled = math.sqrt(np.mean([np.var(s, ddof=1) for s in samples]))
     half = (limits.high - limits.low) / 2 / (pooled * math.sqrt(2 / 5))
     assert dunnett_critical(3, 16) == pytest.approx(float(half[0]), abs=0.02)
