@@ -137,7 +137,7 @@ def staged_study(
     last = levels_by_open(ALPHA, shares(len(path), planned), growth, comparisons)
     for look in range(len(path)):
         if look:
-            live = np.concatenate([going.any(axis=1)[:, None], going], axis=1)
+            live = np.concatenate([going.any(axis=1, keepdims=True), going], axis=1)
             wanted = [base[look], *[path[look]] * comparisons]
             before = np.array([base[look - 1], *[path[look - 1]] * comparisons])
             total = total + (live * (wanted - before)).sum(axis=1)

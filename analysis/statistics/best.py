@@ -1,6 +1,6 @@
 """Which condition is best: a set that holds it with 95 % confidence, and how far each is from the best.
 
-Hsu's multiple comparisons with the best (1984; 1996, section 4.1.1). Only the true best must not be lost, so
+Hsu's multiple comparisons with the best (1984; 1996, chapter 4). Only the true best must not be lost, so
 k - 1 one-sided comparisons share the error, not k (k - 1) / 2. Bonferroni's inequality
 between them allows unequal variances and unequal numbers of runs.
 """

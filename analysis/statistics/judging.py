@@ -3,7 +3,7 @@
 A verdict on the difference delta against the margin d is one of three claims: delta > d or delta < -d
 ('larger'), |delta| <= d ('smaller'). Whatever the truth, the false ones lie on one side of one
 margin, but for 'larger' on the far side: P(T > c) + P(T > c + 2 d / se) at |delta| = d, which is the size of
-the test of an interval hypothesis (Lehmann & Romano 2005, section 3.7). So one-sided levels, not
+the test of an interval hypothesis (Lehmann & Romano 2005, section 4.2). So one-sided levels, not
 halved ones, hold the error of a comparison: the partitioning principle (Stefansson, Kim & Hsu 1988;
 Finner & Strassburger 2002), as in two one-sided tests at the full level (Schuirmann 1987).
 

@@ -68,7 +68,7 @@ def planned_runs(path: Sequence[int], comparisons: int) -> tuple[int, ...]:
 
     From the second look on a condition of c comparisons, such as the baseline, gets sqrt(c) times the
     seeds, the allotment with the smallest standard errors of c differences for a number of runs (Dunnett
-    1955, section 5), but at most MOST_SHARED times: with very unequal numbers of runs the skewness of
+    1955), but at most MOST_SHARED times: with very unequal numbers of runs the skewness of
     two distributions no longer cancels in their difference. `most` is the number for a condition of one
     comparison.
     """

@@ -78,7 +78,7 @@ def moderate(variances: np.ndarray, ns: np.ndarray) -> Spread:
 
     variances: of the runs of each condition, with n - 1 in the denominator, NaN where n < 2;
     ns: numbers of runs; shape (..., conditions). The variance is the larger of the condition's own and
-    the posterior mean (Smyth 2004, equation 6); its degrees of freedom are those of the posterior, at most those of all
+    the posterior mean (Smyth 2004, section 3); its degrees of freedom are those of the posterior, at most those of all
     conditions together. A condition with fewer than 2 runs has NaN and 0.
     """
     df = np.maximum(np.broadcast_to(ns, np.shape(variances)) - 1.0, 0.0)

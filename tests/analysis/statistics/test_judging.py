@@ -85,8 +85,8 @@ def test_a_level_of_nothing_decides_nothing() -> None:
 def test_the_degrees_of_freedom_lie_between_the_smaller_and_welch_s() -> None:
     a, b = np.random.default_rng(3).normal(size=(2, 6)) * [[1], [3]]
     welch = stats.ttest_ind(a, b, equal_var=False).df  # type: ignore[attr-defined]
-    errors = [np.array([np.var(x, ddof=1) / 6]) for x in (a, b)]
-    found = cautious_df(*errors, np.array([5.0]), np.array([5.0]))
+    error_a, error_b = (np.array([np.var(x, ddof=1) / 6]) for x in (a, b))
+    found = cautious_df(error_a, error_b, np.array([5.0]), np.array([5.0]))
     assert found == pytest.approx((5 + welch) / 2)
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.statistics.judging import contrasts, judge, single_look
 from analysis.statistics.best import best_set
 from analysis.statistics.boundaries import information_growth, levels_by_open
+from analysis.statistics.judging import contrasts, judge, single_look
 from analysis.statistics.looks import planned_runs, seeds_by_look, shares
 from benchmarks.adastop import adastop
 from benchmarks.verdict_cases import (
