@@ -1,4 +1,4 @@
-"""The command line: python -m analysis RESULTS [--out DIR] [--formats svg,png,pdf]."""
+"""The command line: python -m analysis RESULTS [MORE_RESULTS ...] [--out DIR] [--formats svg,png,pdf]."""
 
 import argparse
 import io
@@ -23,14 +23,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write the report of a results directory; 0 when it is written, 2 when the input is wrong."""
     parser = argparse.ArgumentParser(prog="python -m analysis", description=DESCRIPTION)
     parser.add_argument("results", type=folder, metavar="RESULTS", help="a study's results directory")
-    parser.add_argument("--out", type=folder, metavar="DIR", help="default: RESULTS/report")
+    parser.add_argument(
+        "more",
+        type=folder,
+        nargs="*",
+        metavar="MORE_RESULTS",
+        help="further directories, whose runs are joined with the first's",
+    )
+    parser.add_argument(
+        "--out", type=folder, metavar="DIR", help="default: RESULTS/report, or RESULTS/report-joined with MORE_RESULTS"
+    )
     parser.add_argument("--formats", default="svg,png", help=FORMATS_HELP)
     options = parser.parse_args(arguments)
     formats = tuple(name for part in options.formats.split(",") if (name := part.strip()))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal or file that cannot hold '±' or the name of a study
     try:
-        report = write_report(options.results, options.out, formats)
+        report = write_report(options.results, options.out, formats, options.more)
     except (ResultsError, ReportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

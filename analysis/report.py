@@ -19,9 +19,10 @@ from analysis.cautions import cautions
 from analysis.figures.catalogue import CATALOGUE, Entry
 from analysis.figures.common import NoDataError
 from analysis.findings import Findings, find
+from analysis.joined import read_all
 from analysis.ledger import first_line
-from analysis.results import read
 from study.contract.axes import AXES
+from study.contract.files import REPORT
 
 MOST_PRINTED = 30
 
@@ -55,10 +56,14 @@ class Report:
     redrawn: tuple[str, ...]  # formats an earlier report had left, brought up to these results too
 
 
-def write_report(directory: Path, out: Path | None = None, formats: Sequence[str] = ("svg", "png")) -> Report:
+def write_report(
+    directory: Path, out: Path | None = None, formats: Sequence[str] = ("svg", "png"), more: Sequence[Path] = ()
+) -> Report:
     """Write figures, tables and the page from a results directory.
 
-    out: where to, DIRECTORY/report unless given. formats: of the figure files, any of svg, png, pdf;
+    more: results directories to join with the first (`joined.read_all`).
+    out: where to, DIRECTORY/report unless given, DIRECTORY/report-joined with more.
+    formats: of the figure files, any of svg, png, pdf;
     those that an earlier report left in `out` are drawn again too, so that no figure there shows
     other results than the page. Raises ResultsError for a directory without results and ReportError
     for an unknown format or an `out` that cannot be written.
@@ -66,8 +71,8 @@ def write_report(directory: Path, out: Path | None = None, formats: Sequence[str
     formats = tuple(dict.fromkeys(formats))
     if unknown := [name for name in formats if name not in style.FORMATS]:
         raise ReportError(f"unknown format {', '.join(map(repr, unknown))}: choose from {', '.join(style.FORMATS)}")
-    findings = find(read(directory))
-    out = out or directory / "report"
+    findings = find(read_all([directory, *more]))
+    out = out or directory / (f"{REPORT}-joined" if more else REPORT)
     redrawn = tuple(kind for kind in _prepare(out) if kind not in formats)
     drawn, left_out, numbers = _draw_all(findings, out / "figures", (*formats, *redrawn))
     times = tables.time_table(findings)

@@ -15,7 +15,6 @@ from ruamel.yaml import YAML
 from analysis.results import write_curves
 from study.contract.axes import AXES
 from study.contract.axes import Configuration as Settings
-from study.contract.records import EpochLine, Header
 from study.contract.states import Stage
 
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -212,10 +211,10 @@ def _write_pack(
     rows = []
     for part in parts:
         for each in part:
-            header: Header = {"format": simulation.format, "trial_id": each.trial_id}  # type: ignore[typeddict-item]
+            header: dict[str, Any] = {"format": simulation.format, "trial_id": each.trial_id}
             if simulation.format == 1:
                 settings = {axis: each.settings[axis] for axis in FORMAT_1_AXES}
-                header |= {"configuration": settings, "seeds": list(each.seeds)}  # type: ignore[typeddict-unknown-key]
+                header |= {"configuration": settings, "seeds": list(each.seeds)}
             else:
                 header |= {"stage": each.stage, "configuration": each.settings}
             text = "\n".join(json.dumps(line) for line in [header, *lines[each.number]])
@@ -249,7 +248,7 @@ def _lines(
     if not simulation.validation:
         values["validation_accuracy"] = None
     share = float(each.seconds[index]) / len(each.seeds)
-    line: EpochLine = {
+    line: dict[str, Any] = {
         "epoch": epoch,
         "seeds": [each.seeds[place] for place in places],
         "iterations": 391 * epoch,
@@ -264,7 +263,7 @@ def _lines(
     if each is not trained:
         line["derived_from"] = trained.trial_id
     if simulation.format > 1:
-        return [dict(line)]
+        return [line]
     dropped = ("seeds", "pack", "derived_from")
     return [{k: v for k, v in line.items() if k not in dropped} | {"seconds": float(each.seconds[index])}]
 

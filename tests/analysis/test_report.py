@@ -66,6 +66,8 @@ def test_summary_is_printed_with_verdicts(depth: Report) -> None:
     assert "lower by more than 1 point" in text
     assert "--extend --set 'seeds=[0, 1, 2," in text
     assert str(depth.out / "report.html") in text.replace("\n", "")
+    assert "    python -m study.run" in (depth.out / "summary.md").read_text()
+    assert "--extend --set &#39;seeds=[0, 1, 2," in (depth.out / "report.html").read_text()
 
 
 def test_summary_fits_a_narrow_terminal(depth: Report) -> None:

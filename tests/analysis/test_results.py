@@ -53,7 +53,7 @@ def test_write_curves_keeps_an_existing_file_without_records(copy) -> None:
     assert write_curves(directory).read_bytes() == before
 
 
-def change(directory: Path, trials: list[str], **values: object) -> None:
+def change(directory: Path, trials: list[str], **values: str | int) -> None:
     """Change the rows of some configurations in trials.parquet."""
     table = pd.read_parquet(directory / "trials.parquet")
     for name, value in values.items():
@@ -68,7 +68,7 @@ def cut(directory: Path, trial: str, epochs: int) -> None:
 
 
 def states(directory: Path) -> dict[str, set[str]]:
-    return read(directory).runs.groupby("trial_id")["state"].agg(set).to_dict()
+    return {str(trial): set(runs["state"]) for trial, runs in read(directory).runs.groupby("trial_id")}
 
 
 @pytest.mark.parametrize(
