@@ -1,6 +1,6 @@
 # Everything runs in .venv, which the first call of any target makes; a second call finds it ready.
 #   make study [SPACE=search_spaces/depth.yaml] [DATA=digits|cifar10|auto|FOLDER] [RESULTS=DIR] [ARGS='--set seeds=5 ...']
-#   make test [ARGS='-k name']     make lint     make schema     make clean
+#   make test [ARGS='-k name']     make test-all (with those that take long)     make lint     make schema     make clean
 
 PYTHON  ?= python3
 SPACE   ?= search_spaces/depth.yaml
@@ -13,14 +13,19 @@ ifeq ($(SPACE) $(DATA),search_spaces/depth.yaml digits)
 SETTINGS ?= --set seeds=3 --set space.epochs=15 --set space.lr=0.05 --set compare.thresholds='[50, 80, 90]'
 endif
 
-.PHONY: study test lint schema clean
+.PHONY: study test test-all lint schema clean
 
 # A second call goes on with what is there: it finishes an interrupted study, and draws a finished one again.
 study: .venv/installed
 	$(BIN)/python -m study.run --space "$(SPACE)" --data "$(DATA)" --results "$(RESULTS)" --resume $(SETTINGS) $(ARGS)
 
+PYTEST = $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
 test: .venv/installed
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
+
+test-all: .venv/installed
+	$(PYTEST) $(ARGS)
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -198,7 +198,7 @@ class Configuration:
         title="Schedule of the learning rate",
         short_title="Schedule",
         explanation="How the learning rate changes from step to step: constant, cosine (down to 0 over the planned "
-        "epochs) or one_cycle (up and down again, with torch's defaults for both).",
+        "epochs) or one_cycle (up and down again over them, as torch's OneCycleLR; the momentum stays as it is).",
         words=lambda value: f"{value.replace('_', '-')} lr",
         quiet=True,
     )
