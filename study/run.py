@@ -7,23 +7,31 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from study import interrupts
-from study.contract.files import trial_id
-from study.exit_status import BAD_INPUT, DONE, INTERRUPTED
-from study.phrasing import counted, describe, ranges, say
-from study.plan.beginnings import families
-from study.plan.planned import Planned, planned_by, runs_of
-from study.space import SpaceError, Study, load_study
-
-_NOTHING_STARTED = "interrupted before anything was started"
+from study.exit_status import BAD_INPUT, INTERRUPTED
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a study; the exit status is one of ``study.exit_status``."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(arguments)
+    try:
+        return _run(options, command_line(arguments))
+    except KeyboardInterrupt:
+        print("interrupted before anything was started")
+        return INTERRUPTED
+
+
+def _run(options: argparse.Namespace, command: str) -> int:
+    """Run what the options ask for; KeyboardInterrupt where nothing was started yet."""
+    # What a command does not need is not imported: --help answers at once, and --dry-run and bad input before Ray and
+    # torch, which take seconds.
+    with interrupts.held():
+        from rich.console import Console
+
+        from study.plan.planned import planned_by
+        from study.space import SpaceError, load_study
+
     overrides = list(options.set)
     if options.data is not None:
         overrides.append(f"data={_quoted(options.data)}")
@@ -36,14 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     _show_messages()
     if options.dry_run:
-        return _dry_run(study, planned, console)
-    try:
-        # Ray and torch take seconds to import; bad input and a dry run need neither.
-        with interrupts.held():
-            from study import session
-    except KeyboardInterrupt:
-        print(_NOTHING_STARTED)
-        return INTERRUPTED
+        from study.dry_run import show
+
+        return show(study, planned, console)
+    with interrupts.held():
+        from study import session
     request = session.Request(
         study=study,
         planned=planned,
@@ -52,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         mode="extend" if options.extend else "resume" if options.resume else "start",
         address=options.address,
         report=not options.no_report,
-        command=command_line(arguments),
+        command=command,
     )
     try:
         return session.run(request, console)
@@ -60,8 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:  # while Ray starts, or a second time while it stops
-        started = session.ResultsDirectory(request.results).study.exists()
-        print(session.how_to_go_on(request) if started else _NOTHING_STARTED)
+        if not session.ResultsDirectory(request.results).study.exists():
+            raise
+        print(session.how_to_go_on(request))
         return INTERRUPTED
 
 
@@ -131,22 +137,6 @@ def _show_messages() -> None:
 def _quoted(text: str) -> str:
     """A value of ``--set`` that is this text whatever YAML would make of it."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def _dry_run(study: Study, planned: list[Planned], console: Console) -> int:
-    for number, each in enumerate(planned):
-        say(console, f"{trial_id(number)}  {describe(each.configuration)}")
-    runs = runs_of(planned)
-    trained = [family.longest.run.configuration.epochs for family in families(runs)]
-    say(
-        console,
-        f"{study.name}: {counted(len(planned), 'configuration')} with {counted(len(study.seed_list), 'seed')} "
-        f"({ranges(study.seed_list)}): {counted(len(runs), 'run')}, {counted(sum(trained), 'model-epoch')}",
-    )
-    if len(trained) < len(runs):
-        said = f"{counted(len(runs) - len(trained), 'run')} of these"
-        say(console, f"{said}, the beginnings of longer ones, need no training")
-    return DONE
 
 
 if __name__ == "__main__":

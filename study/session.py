@@ -39,7 +39,8 @@ def run(request: Request, console: Console) -> int:
         well = True
         if ledger.remaining() or any(missing(request.planned, ledger.planned)):
             # Ray takes seconds to import: only those who train wait for it.
-            from study.execution import train
+            with interrupts.held():
+                from study.execution import train
 
             well = train(request, results, ledger, console)
         else:
