@@ -8,6 +8,7 @@ from pathlib import Path
 import filelock
 from rich.console import Console
 
+from study import interrupts
 from study.exit_status import BROKEN, DONE, INTERRUPTED, SOME_FAILED
 from study.phrasing import counted, describe, ranges, say
 from study.plan.planned import missing
