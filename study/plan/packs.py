@@ -1,7 +1,6 @@
 """Which runs train side by side in one process, so that no device idles and none is asked for too much."""
 
 import heapq
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -86,11 +85,11 @@ def packed(
 def _cut(
     group: Sequence[PlannedRun], price: Callable[[PlannedRun], float], target: float, largest: int
 ) -> list[tuple[PlannedRun, ...]]:
-    """Neighbouring runs in pieces of about the same price, so many that each keeps within the target and the size."""
+    """Neighbouring runs in pieces of about the target price, so many that none is larger than allowed."""
     prices = [price(run) for run in group]
     # Where the middle of each run lies on the way through the group, from 0 to 1.
     middles = [(sum(prices[:n]) + each / 2) / sum(prices) for n, each in enumerate(prices)]
-    for pieces in range(max(1, math.ceil(sum(prices) / target - 1e-9)), len(group)):
+    for pieces in range(max(1, round(sum(prices) / target)), len(group)):
         parts: dict[int, list[PlannedRun]] = {}
         for run, middle in zip(group, middles, strict=True):
             parts.setdefault(int(middle * pieces), []).append(run)

@@ -45,6 +45,7 @@ def test_wrong_input_exits_with_2(tmp_path: Path, arguments: list[str], said: st
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "formats"), [("corners", ("svg", "png")), ("search", ("svg", "png", "pdf"))])
 def test_another_process_writes_the_same_bytes(
     directories: dict[str, Path], tmp_path: Path, name: str, formats: tuple[str, ...]

@@ -49,6 +49,7 @@ def test_an_interrupted_one_goes_on_from_its_checkpoint(tmp_path: Path, results:
     assert runs["state"].tolist() == ["completed"] * 4
 
 
+@pytest.mark.slow
 def test_it_is_extended_by_seeds_values_and_epochs(tmp_path: Path, results: Path) -> None:
     before = (results / "records" / "0000.jsonl").read_text()
     more = ["--set", "seeds=3", "--set", "space.num_blocks={grid: [0, 1, 2]}", "--set", "space.epochs=4"]

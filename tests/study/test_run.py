@@ -201,6 +201,7 @@ def computed(results: Path, trial_id: str) -> dict[int, list[tuple[object, ...]]
     }
 
 
+@pytest.mark.slow
 def test_an_extended_study_is_that_which_asked_for_everything_at_once(tmp_path, finished):
     """More seeds, values and epochs; nothing that is there is trained again."""
     copy = tmp_path / "extended"

@@ -70,7 +70,7 @@ def test_rarer_checkpoints_and_a_run_that_stops_when_it_has_diverged(tmp_path, u
         os.kill(row["pid"], signal.SIGKILL)
         out, err = process.communicate(timeout=240)
     assert process.returncode == 0, out + err
-    assert len(epoch_lines(results, "0000")) == 60
+    assert sum(len(row["seeds"]) for row in epoch_lines(results, "0000")) == 60
     assert computed(results) == undisturbed
     diverged = epoch_lines(results, "0001")
     assert sorted(row["seeds"] for row in diverged) in ([[0], [1]], [[0, 1]])
@@ -86,8 +86,9 @@ def test_a_killed_driver_loses_nothing_and_resumes_bit_for_bit(tmp_path, undistu
         wait_for_epoch(results, 3, process)
         process.kill()
     # Worse: the newest checkpoint and the end of the record are torn, and Ray's own state is empty.
-    for pack in results.glob("trials/session-001/p*"):
-        newest = max(pack.glob("checkpoint_*/state.pt"))
+    states = sorted(results.glob("trials/session-001/p*/checkpoint_*/state.pt"))
+    newest_of_pack = {state.parents[1]: state for state in states}
+    for newest in newest_of_pack.values():
         newest.write_bytes(newest.read_bytes()[:1000])
     record = results / "records" / "0000.jsonl"
     record.write_bytes(record.read_bytes()[:-40])
@@ -138,8 +139,8 @@ def test_an_interrupted_study_keeps_its_results_and_says_how_to_go_on(tmp_path, 
     assert "interrupted: stopping the runs" in out
     assert "Traceback" not in out + err
     runs = pd.read_parquet(results / "trials.parquet")
-    assert list(runs["state"]) == ["interrupted", "interrupted"]
-    assert runs["epochs_done"].tolist() == [len(epochs) for epochs in computed(results).values()]
+    assert set(runs["state"]) <= {"interrupted", "planned"}
+    assert runs["epochs_done"].tolist() == [len(computed(results).get(seed, [])) for seed in (0, 1)]
     assert len(pd.read_parquet(results / "curves.parquet")) == runs["epochs_done"].sum()
     assert json.loads((results / "provenance.json").read_text())["sessions"][-1]["outcome"] == "interrupted"
 

@@ -25,6 +25,8 @@ from benchmarks.verdict_cases import (
 )
 from benchmarks.verdict_methods import METHODS, dunnett_critical
 
+pytestmark = pytest.mark.slow
+
 STUDIES = 2000
 # Skewness of 2 in one condition, or beside a baseline of twice the runs, is beyond Student's t: see docs/verdicts.md.
 ALLOWED = {"one skewed": 0.075, "skewed": 0.065}

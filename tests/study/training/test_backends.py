@@ -70,6 +70,7 @@ def test_twenty_steps_in_float32_stay_within_rounding_of_pytorchs(block):
         torch.testing.assert_close(value, expected[name], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_thirty_seeds_reach_the_accuracy_that_they_reach_by_pytorch():
     """Single runs part ways after many steps, by rounding alone; their means must not.
