@@ -1,6 +1,7 @@
 """The part of a session that trains: images and cluster checked, packs formed and run."""
 
 import contextlib
+import sys
 import traceback
 from collections.abc import Iterator
 
@@ -21,7 +22,6 @@ from study.results import provenance
 from study.results.files import write_text
 from study.results.ledger import Ledger
 from study.results.paths import ResultsDirectory
-from study.tuning.warm_up import warm_up
 
 
 def train(request: Request, results: ResultsDirectory, ledger: Ledger, console: Console) -> bool:
@@ -41,8 +41,6 @@ def train(request: Request, results: ResultsDirectory, ledger: Ledger, console: 
             wanted = pack_resources(study.resources, nodes)
             check_room(request, wanted, nodes, console)
             slots = concurrent_packs(wanted, nodes)
-            if request.address is None:
-                warm_up(slots, wanted["CPU"], wanted["GPU"])
             data = loading.result()
             check_same_data(results, data)
             facts = describe_nodes(results.path.resolve())
@@ -54,8 +52,11 @@ def train(request: Request, results: ResultsDirectory, ledger: Ledger, console: 
             _run_packs(request, results, ledger, data, slots, wanted, console)
         except KeyboardInterrupt:
             _end(ledger)
-        except Exception:  # a full disk, a lost cluster: say so, then keep and report what there is
-            traceback.print_exc()
+        except Exception as error:  # a full disk, a lost cluster: say so, then keep and report what there is
+            if isinstance(error, OSError) and error.filename:
+                print(f"the session broke off: {error.strerror}: {error.filename}", file=sys.stderr)
+            else:
+                traceback.print_exc()
             _end(ledger)
             return False
         finally:
