@@ -148,4 +148,5 @@ class Study(Model):
         values = self.model_dump()
         if not self.configurations:
             del values["configurations"]
+        values = {key: value for key, value in values.items() if key not in ("confirm", "budget") or value is not None}
         return write_yaml(values)
