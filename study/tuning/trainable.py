@@ -111,8 +111,8 @@ class PackTrainable(tune.Trainable):
         self,
         config: dict[str, Any],
         data: ImageData | None = None,
-        all_data: ImageData | None = None,
         settings: PackSettings | None = None,
+        all_data: ImageData | None = None,
     ) -> None:
         """Take note of the pack."""
         assert data is not None
