@@ -5,12 +5,11 @@ import sys
 import traceback
 from collections.abc import Iterator
 
-import ray
 from rich.console import Console
 
 from study import interrupts
 from study.background import Background
-from study.cluster.joining import connect
+from study.cluster.joining import connected
 from study.cluster.nodes import describe_nodes
 from study.cluster.resources import concurrent_packs, node_resources, pack_resources
 from study.data import ImageData, load
@@ -120,9 +119,7 @@ def _end(ledger: Ledger) -> None:
 
 @contextlib.contextmanager
 def _ray(address: str | None) -> Iterator[None]:
-    try:
+    with contextlib.ExitStack() as stack:
         with input_errors(), interrupts.held():
-            connect(address)
+            stack.enter_context(connected(address))
         yield
-    finally:
-        ray.shutdown()

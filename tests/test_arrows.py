@@ -15,7 +15,7 @@ ARROWS = {
     "study.training": {"study.contract", "study.locking"},
     "study.plan": {"study.contract", "study.space"},
     "study.results": {"study.contract", "study.space", "study.data", "study.plan"},
-    "study.cluster": {"study.contract", "study.space", "study.results"},
+    "study.cluster": {"study.contract", "study.locking", "study.space", "study.results"},
     "study.tuning": {
         "study.contract",
         "study.space",
