@@ -6,12 +6,11 @@ import traceback
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import ray
 from rich.console import Console
 
 from study import interrupts
 from study.background import Background
-from study.cluster.joining import connect
+from study.cluster.joining import connected
 from study.cluster.nodes import describe_nodes
 from study.cluster.resources import concurrent_packs, node_resources, pack_resources
 from study.data import hold_out, load
@@ -188,9 +187,7 @@ def _end(ledger: Ledger) -> None:
 
 @contextlib.contextmanager
 def _ray(address: str | None) -> Iterator[None]:
-    try:
+    with contextlib.ExitStack() as stack:
         with input_errors(), interrupts.held():
-            connect(address)
+            stack.enter_context(connected(address))
         yield
-    finally:
-        ray.shutdown()

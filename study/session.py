@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-import filelock
 from rich.console import Console
 
-from study import interrupts
+from study import interrupts, locking
 from study.exit_status import BROKEN, DONE, INTERRUPTED, SOME_FAILED
 from study.growing import growth_of
 from study.growth.budget import Spending
@@ -151,10 +150,10 @@ def _own(results: ResultsDirectory) -> Iterator[None]:
     made_here = not results.path.exists()
     try:
         results.path.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(results.lock)
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        raise InputError(f"--results {results.path}: another process is running a study there") from None
+        lock = locking.Lock(results.lock)
+        lock.take()
+    except locking.HeldError as error:
+        raise InputError(f"--results {results.path}: another process is running a study there ({error})") from None
     except OSError as error:
         raise InputError(f"--results {results.path}: cannot be written to ({error.strerror})") from error
     try:
@@ -162,7 +161,7 @@ def _own(results: ResultsDirectory) -> Iterator[None]:
     finally:
         if not results.study.exists():
             results.lock.unlink(missing_ok=True)
-            if made_here:
-                with contextlib.suppress(OSError):
-                    results.path.rmdir()
         lock.release()
+        if made_here:
+            with contextlib.suppress(OSError):
+                results.path.rmdir()

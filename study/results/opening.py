@@ -18,7 +18,7 @@ def open_ledger(results: ResultsDirectory, *, stop_when_diverged: bool) -> tuple
     """Read where a study stands; writes nothing.
 
     Returns:
-        The ledger, and what of the records could not be read.
+        The ledger, and what of the plan and the records could not be read.
 
     Raises:
         DamagedError: a record is of another configuration than the plan has under its name.
@@ -29,7 +29,7 @@ def open_ledger(results: ResultsDirectory, *, stop_when_diverged: bool) -> tuple
         _adopt(plan, name, record)
     if results.study.exists() and not results.plan.exists():
         _adopt_format_1(plan, results)
-    return Ledger(results, plan, history, stop_when_diverged=stop_when_diverged), history.problems
+    return Ledger(results, plan, history, stop_when_diverged=stop_when_diverged), [*plan.problems, *history.problems]
 
 
 def _adopt(plan: PlanFile, name: str, record: Record) -> None:

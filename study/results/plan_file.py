@@ -27,12 +27,14 @@ class PlanFile:
         configurations: by trial_id, with the seeds asked for, in the order of the plan.
         packs: by pack_id, the runs of each, in the order they were formed.
         ends: runs that were stopped or that failed, with the error of the latter; a later pack tries again.
+        problems: lines of the file that could not be read, each with its place.
     """
 
     results: ResultsDirectory
     configurations: dict[str, Planned] = field(default_factory=dict)
     packs: dict[str, tuple[RunKey, ...]] = field(default_factory=dict)
     ends: dict[RunKey, End] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
     _unwritten: list[PlanLine] = field(default_factory=list)
 
     @property
@@ -80,7 +82,8 @@ class PlanFile:
 
     def form(self, groups: Sequence[Sequence[PlannedRun]], session: str) -> list[Pack]:
         """Name packs of these runs, and write down who is in each, so that their checkpoints can be found again."""
-        packs = [Pack(pack_id(len(self.packs) + number), tuple(runs)) for number, runs in enumerate(groups)]
+        first = _next_number(name.removeprefix("p") for name in self.packs)
+        packs = [Pack(pack_id(first + number), tuple(runs)) for number, runs in enumerate(groups)]
         lines = []
         for pack in packs:
             self.packs[pack.pack_id] = keys = tuple(run.key for run in pack.runs)
@@ -96,14 +99,19 @@ class PlanFile:
         self._write(EndLine(event="end", time=now(), pack=pack, runs=list(runs), state=state, error=error))
 
     def _free_name(self) -> str:
-        taken = [int(name) for name in self.configurations if name.isdecimal()]
-        return trial_id(max(taken, default=-1) + 1)
+        # A line of the file may be lost: a name is taken too if a pack or a record has it.
+        of_packs = {name for runs in self.packs.values() for name, _ in runs}
+        number = _next_number({*self.configurations, *of_packs})
+        while self.results.record(trial_id(number)).exists():
+            number += 1
+        return trial_id(number)
 
 
 def read_plan(results: ResultsDirectory) -> PlanFile:
-    """The plan so far; empty where there is no plan.jsonl. Lines that are torn or unknown are left out."""
-    plan = PlanFile(results)
-    for line in read_lines(results.plan):
+    """The plan so far; empty where there is no plan.jsonl. Lines that are torn, damaged or unknown are left out."""
+    lines, problems = read_lines(results.plan)
+    plan = PlanFile(results, problems=problems)
+    for line in lines:
         try:
             _follow(plan, line)
         except (KeyError, TypeError, ValueError):
@@ -131,6 +139,11 @@ def _follow(plan: PlanFile, line: dict[str, Any]) -> None:
         error = line["error"]
         state: Literal["stopped", "failed"] = "stopped" if line["state"] == "stopped" else "failed"
         plan.ends |= dict.fromkeys(_keys(line["runs"]), (state, None if error is None else str(error)))
+
+
+def _next_number(names: Iterable[str]) -> int:
+    """One more than the largest number among some names; 0 where none is a number."""
+    return max((int(name) for name in names if name.isdecimal()), default=-1) + 1
 
 
 def _keys(runs: Any) -> tuple[RunKey, ...]:

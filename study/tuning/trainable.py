@@ -22,6 +22,7 @@ from study.data import ImageData
 from study.plan.packs import Pack
 from study.plan.planned import PlannedRun
 from study.results.clock import now
+from study.tuning.state_files import load_newest_state, load_state, save_state
 
 if TYPE_CHECKING:
     from study.training.loop import EpochResult, Training
@@ -141,8 +142,6 @@ class PackTrainable(tune.Trainable):
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """The state of every run, and the rows so far, as one file."""
-        import torch
-
         training = self._begun()
         content = Checkpoint(
             format=FORMAT,
@@ -151,19 +150,20 @@ class PackTrainable(tune.Trainable):
             training=training.state_dict(),
             lines=self._lines,
         )
-        torch.save(content, Path(checkpoint_dir, STATE_FILE))
+        save_state(Path(checkpoint_dir), content)
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | str | None) -> None:
-        """Go on at the epoch after the checkpoint's; Ray calls this in a process that replaces a lost one."""
-        import torch
+        """Go on at the epoch after the checkpoint's; Ray calls this in a process that replaces a lost one.
 
+        Where the checkpoint is damaged, at that of the one before it, at last at the pack's beginning.
+        """
         from study.training.loop import run_states
 
         assert isinstance(checkpoint, str)
-        content: Checkpoint = torch.load(Path(checkpoint, STATE_FILE), weights_only=True)
+        content: Checkpoint | None = load_newest_state(Path(checkpoint, STATE_FILE))
         self._training = None
-        self._states = run_states(content["training"])
-        self._lines = list(content["lines"])
+        self._states = None if content is None else run_states(content["training"])
+        self._lines = [] if content is None else list(content["lines"])
 
     def cleanup(self) -> None:
         """Free the memory."""
@@ -234,12 +234,10 @@ class PackTrainable(tune.Trainable):
 
 def _load_states(runs: list[RunConfig]) -> list[Any]:
     """The state of each run, None where it starts from nothing; each file is read once."""
-    import torch
-
     from study.training.loop import run_states
 
     files = dict.fromkeys(run["state"][0] for run in runs if run["state"] is not None)
-    loaded = {file: run_states(torch.load(file, weights_only=True)["training"]) for file in files}
+    loaded = {file: run_states(load_state(Path(file))["training"]) for file in files}
     return [None if run["state"] is None else loaded[run["state"][0]][run["state"][1]] for run in runs]
 
 

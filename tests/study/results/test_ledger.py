@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from study.contract.axes import Configuration
+from study.contract.lines import CHECKSUM, sealed
 from study.contract.records import read_record
 from study.plan.packs import Pack
 from study.plan.planned import Planned
@@ -192,7 +193,8 @@ def test_a_record_of_another_configuration_than_the_plan_has_is_refused(tmp_path
     ledger = opened(tmp_path, [Planned(SHORT, (0,)), Planned(Configuration(lr=0.5), (0,))])
     ledger.record({"0000": [line(1)], "0001": [line(1)]})
     header, rest = (tmp_path / "records" / "0001.jsonl").read_text().split("\n", 1)
-    (tmp_path / "records" / "0000.jsonl").write_text(header.replace('"0001"', '"0000"') + "\n" + rest)
+    described = {name: value for name, value in json.loads(header).items() if name != CHECKSUM}
+    (tmp_path / "records" / "0000.jsonl").write_text(sealed({**described, "trial_id": "0000"}) + "\n" + rest)
     with pytest.raises(DamagedError, match=r"0000\.jsonl is of another configuration"):
         open_ledger(ResultsDirectory(tmp_path), stop_when_diverged=False)
 
