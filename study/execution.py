@@ -10,9 +10,9 @@ from rich.console import Console
 
 from study import interrupts
 from study.background import Background
-from study.cluster.joining import connect
+from study.cluster.joining import connect, joined_cluster
 from study.cluster.nodes import describe_nodes
-from study.cluster.resources import concurrent_packs, node_resources, pack_resources
+from study.cluster.resources import amounts, concurrent_packs, node_resources, pack_resources
 from study.data import ImageData, load
 from study.phrasing import counted, say
 from study.plan.packs import largest_pack, packed
@@ -31,13 +31,15 @@ def train(request: Request, results: ResultsDirectory, ledger: Ledger, console: 
         Whether it went well; False where the session broke. How far the runs came stands in the ledger.
     """
     study = request.study
-    say(console, f"loading the images ({study.data}) ...")
+    request.note(console, f"loading the images ({study.data}) ...")
     loading = Background(lambda: load(study.data, request.data_dir, validation=study.validation))
     importing = Background(_import_tuner)
     # Ray takes SIGTERM for itself when it starts, so ours comes after it.
     with _ray(request.address), interrupts.terminate_as_interrupt():
         with input_errors():
             nodes = node_resources()
+            if request.address:
+                request.note(console, joined_cluster())
             wanted = pack_resources(study.resources, nodes)
             check_room(request, wanted, nodes, console)
             slots = concurrent_packs(wanted, nodes)
@@ -98,17 +100,20 @@ def _run_packs(
     groups = packed(remaining, left, slots, largest_pack(study.resources, on_gpu=wanted["GPU"] > 0))
     session = next_session(results.trials)
     packs = ledger.form_packs(groups, session)
-    say(
+    request.note(
         console,
         f"{study.name} on {data.name}: {len(remaining)} of {counted(len(ledger.runs), 'run')} to train, "
         f"{counted(sum(left.values()), 'model-epoch')} in {counted(len(packs), 'pack')}, "
         f"up to {min(len(packs), slots)} at once "
-        f"({counted(wanted['CPU'], 'CPU')} and {counted(wanted['GPU'], 'GPU')} each)",
+        f"({amounts(wanted)} each)",
     )
     if packs:
         if request.report:
             Background(_import_report)
-        with ProgressDisplay(console, ledger, [run.key for run in remaining], results.provenance) as display:
+        waiting = f"waiting for free devices: a pack needs {amounts(wanted)}" if request.address else None
+        with ProgressDisplay(
+            console, ledger, results.provenance, verbosity=request.verbosity, waiting=waiting
+        ) as display:
             run_packs(study, ledger, packs, found.states, data, results, session, wanted, display)
 
 

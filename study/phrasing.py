@@ -1,6 +1,6 @@
 """Configurations and numbers of things in words, for the terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 from rich.console import Console
 
@@ -33,6 +33,24 @@ def describe(configuration: Configuration) -> str:
     return ", ".join([blocks, *others])
 
 
+def distinguish(configuration: Configuration, axes: Collection[str]) -> str:
+    """What tells a configuration from others that differ in these axes: their values; all of it where none does."""
+    return ", ".join(AXES[axis].phrase(getattr(configuration, axis)) for axis in axes) or describe(configuration)
+
+
+def duration(seconds: float) -> str:
+    """A time in the two largest units that matter: 40 s, 4 min, 2 h 10 min, 3 days 4 h."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+    hours = round(minutes / 60)
+    return f"{hours // 24} days {hours % 24} h" if hours % 24 else f"{hours // 24} days"
+
+
 def ranges(numbers: Iterable[int]) -> str:
     """Whole numbers in rising order, runs of neighbours as one: ``0-4, 7``."""
     parts: list[list[int]] = []
@@ -42,8 +60,3 @@ def ranges(numbers: Iterable[int]) -> str:
         else:
             parts.append([number])
     return ", ".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts)
-
-
-def mean(values: Sequence[float]) -> float:
-    """Their mean."""
-    return sum(values) / len(values)

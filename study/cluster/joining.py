@@ -9,6 +9,7 @@ import ray
 from ray._raylet import GcsClient  # pyright: ignore[reportAttributeAccessIssue]
 from ray.exceptions import AuthenticationError
 
+from study.cluster.resources import amounts
 from study.results.machine import available_cpus
 
 _ENVIRONMENT = {
@@ -43,6 +44,17 @@ def connect(address: str | None) -> None:
         ray.init(address=address, **quiet)
     except Exception as error:  # Ray raises anything from ConnectionError to ValueError here
         raise ClusterError(_no_cluster(address, _first_line(error))) from error
+
+
+def joined_cluster() -> str:
+    """Which cluster this process has joined, and what is free there now; others may train on it too."""
+    nodes = sum(node["Alive"] for node in ray.nodes())
+    machines = f"{nodes} machine{'' if nodes == 1 else 's'}"
+    address = ray.get_runtime_context().gcs_address
+    return (
+        f"joined the Ray cluster at {address}: {machines} with {amounts(ray.cluster_resources())}, "
+        f"of which {amounts(ray.available_resources())} are free"
+    )
 
 
 def _check_reachable(address: str) -> None:

@@ -40,6 +40,7 @@ class RunStatus:
         device: of its last epoch.
         pack: that trains it, or did last.
         directory: of that pack below trials/.
+        last: the line of its last epoch, which other runs may stand in too.
     """
 
     planned: PlannedRun
@@ -53,6 +54,7 @@ class RunStatus:
     device: str | None = None
     pack: str | None = None
     directory: str | None = None
+    last: EpochLine | None = None
     _beyond: set[int] = field(default_factory=set)  # epochs that the record holds behind a gap
 
     @property
@@ -71,7 +73,7 @@ class RunStatus:
             self.epochs_done += 1
             self._beyond.remove(self.epochs_done)
         if epoch == self.epochs_done:
-            self.diverged, self.host, self.device = diverged, line["host"], line["device"]
+            self.diverged, self.host, self.device, self.last = diverged, line["host"], line["device"], line
 
     def row(self) -> dict[str, object]:
         """As a row, the axes in columns of their own."""
