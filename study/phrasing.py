@@ -51,6 +51,15 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} days {hours % 24} h" if hours % 24 else f"{hours // 24} days"
 
 
+def byte_size(count: float) -> str:
+    """So many bytes with their unit, of 1,024 each step: 820 KiB, 6.2 MiB."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if count >= 10 or unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:,.1f} TiB"
+
+
 def ranges(numbers: Iterable[int]) -> str:
     """Whole numbers in rising order, runs of neighbours as one: ``0-4, 7``."""
     parts: list[list[int]] = []

@@ -1,7 +1,7 @@
 import pytest
 
 from study.contract.axes import Configuration
-from study.phrasing import counted, describe, distinguish, duration, ranges
+from study.phrasing import byte_size, counted, describe, distinguish, duration, ranges
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,10 @@ def test_what_tells_a_configuration_from_others():
 )
 def test_a_time_in_words(seconds, said):
     assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(12, "12 B"), (2048, "2.0 KiB"), (6_500_000, "6.2 MiB"), (5 * 2**40, "5.0 TiB")]
+)
+def test_bytes_in_words(count, said):
+    assert byte_size(count) == said
