@@ -7,7 +7,8 @@ from study.data.sizes import Sizes, sizes
 def test_the_digits_have_the_sizes_that_they_are_said_to_have(tmp_path):
     data = load("digits", tmp_path, validation=100)
     parts = (data.train_labels, data.validation_labels, data.test_labels)
-    assert sizes("digits", 100) == Sizes(*map(len, parts), len(data.classes))
+    train, validation, test = map(len, parts)
+    assert sizes("digits", 100) == Sizes(train, validation, test, len(data.classes))
 
 
 def test_cifar10_has_those_of_its_publication():
