@@ -1,6 +1,7 @@
 """The command line: ``python -m study.run --space search_spaces/depth.yaml``."""
 
 import argparse
+import importlib.metadata
 import logging
 import shlex
 import sys
@@ -94,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         "130 the command that goes on is printed",
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"residual-study {_version()}")
     parser.add_argument("--space", type=Path, required=True, metavar="FILE", help="the space file (YAML)")
     parser.add_argument(
         "--data",
@@ -136,6 +138,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _version() -> str:
+    try:
+        return importlib.metadata.version("residual-study")
+    except importlib.metadata.PackageNotFoundError:  # run from a folder that was only copied
+        return "(not installed)"
+
+
 class _Lines(logging.Handler):
     """Log records as plain lines of a console, which knows where they go beside a live table."""
 
@@ -154,7 +163,7 @@ def _show_messages(console: "Console", *, quiet: bool) -> None:
     """What takes time (a download, decoding a folder) says so through logging; show it."""
     logger = logging.getLogger("study")
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
-    logger.addHandler(_Lines(console))
+    logger.handlers = [_Lines(console)]  # of a session before this one in the same process there may be another
 
 
 def _quoted(text: str) -> str:

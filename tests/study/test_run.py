@@ -296,3 +296,12 @@ def test_help_needs_no_ray(tmp_path):
     """``--help`` and ``--dry-run`` answer at once: they import neither ray nor torch."""
     code = "import study.run, sys; sys.exit(bool({'ray', 'torch'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], env=environment(), check=False).returncode == 0
+
+
+def test_the_version_and_the_short_name_of_the_command():
+    said = [
+        subprocess.run([sys.executable, "-m", name, "--version"], env=environment(), capture_output=True, check=True)
+        for name in ("study", "study.run")
+    ]
+    assert said[0].stdout == said[1].stdout
+    assert re.fullmatch(rb"residual-study (\d+\.\S+|\(not installed\))\s*", said[0].stdout)
