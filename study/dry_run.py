@@ -9,11 +9,13 @@ from study.contract.files import trial_id
 from study.data import DataError
 from study.data.sizes import Sizes, sizes
 from study.exit_status import DONE
+from study.growing import expectation
 from study.phrasing import byte_size, counted, describe, duration, ranges, say
 from study.plan.beginnings import Family, families
 from study.plan.packs import Pack, cost, largest_pack, pack_id, packed
 from study.plan.planned import Planned, runs_of
 from study.space import Study
+from study.typical import model_epochs, typical
 
 MOST_SHAPES = 3
 
@@ -30,23 +32,27 @@ def show(study: Study, planned: Sequence[Planned], console: Console, *, measure:
     for number, each in enumerate(planned):
         say(console, f"{trial_id(number)}  {describe(each.configuration)}")
     runs = runs_of(planned)
-    found = families(runs)
-    trained = sum(family.longest.run.configuration.epochs for family in found)
-    say(
-        console,
-        f"{study.name}: {counted(len(planned), 'configuration')} with {counted(len(study.seed_list), 'seed')} "
-        f"({ranges(study.seed_list)}): {counted(len(runs), 'run')}, {counted(trained, 'model-epoch')}",
-    )
-    if len(found) < len(runs):
-        said = f"{counted(len(runs) - len(found), 'run')} of these"
+    if planned:
+        say(
+            console,
+            f"{study.name}: {counted(len(planned), 'configuration')} with {counted(len(study.seed_list), 'seed')} "
+            f"({ranges(study.seed_list)}): {counted(len(runs), 'run')}, "
+            f"{counted(model_epochs(planned), 'model-epoch')}",
+        )
+    beginnings = len(runs) - len(families(runs))
+    if beginnings:
+        said = f"{counted(beginnings, 'run')} of these"
         say(console, f"{said}, the beginnings of longer ones, need no training")
+    whole = typical(study)
+    if growth := expectation(study):
+        say(console, f"{study.name}: {growth}: about {counted(model_epochs(whole), 'model-epoch')} in all")
     if measure:
         try:
             count = sizes(study.data, study.validation)
         except (DataError, OSError) as error:
             say(console, f"how long it takes cannot be estimated: {error}")
         else:
-            _show_estimate(study, found, count, console)
+            _show_estimate(study, families(runs_of(whole)), count, console)
     return DONE
 
 

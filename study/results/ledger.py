@@ -5,12 +5,12 @@ both once, and writes both from then on. Its table, trials.parquet, can be made 
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from study.contract.files import FORMAT
-from study.contract.records import EpochLine, Header, part_of
+from study.contract.records import EpochLine, Header, part_of, read_record
 from study.contract.states import ENDED, State
 from study.plan.beginnings import Family, families
 from study.plan.packs import Pack
@@ -41,6 +41,7 @@ class RunStatus:
         pack: that trains it, or did last.
         directory: of that pack below trials/.
         last: the line of its last epoch, which other runs may stand in too.
+        validation: accuracy on the held-out images after each epoch, in percent, of the epochs that the record holds.
     """
 
     planned: PlannedRun
@@ -55,6 +56,7 @@ class RunStatus:
     pack: str | None = None
     directory: str | None = None
     last: EpochLine | None = None
+    validation: dict[int, float] = field(default_factory=dict)
     _beyond: set[int] = field(default_factory=set)  # epochs that the record holds behind a gap
 
     @property
@@ -66,14 +68,18 @@ class RunStatus:
         """Whether the record holds an epoch."""
         return epoch <= self.epochs_done or epoch in self._beyond
 
-    def add(self, epoch: int, *, diverged: bool, line: EpochLine) -> None:
+    def add(self, line: EpochLine) -> None:
         """The record holds one more epoch."""
+        epoch, place = line["epoch"], line["seeds"].index(self.planned.run.seed)
         self._beyond.add(epoch)
+        if line["validation_accuracy"] is not None:
+            self.validation[epoch] = line["validation_accuracy"][place]
         while self.epochs_done + 1 in self._beyond:
             self.epochs_done += 1
             self._beyond.remove(self.epochs_done)
         if epoch == self.epochs_done:
-            self.diverged, self.host, self.device, self.last = diverged, line["host"], line["device"], line
+            self.diverged, self.host, self.device = line["diverged"][place], line["host"], line["device"]
+            self.last = line
 
     def row(self) -> dict[str, object]:
         """As a row, the axes in columns of their own."""
@@ -125,6 +131,11 @@ class Ledger:
         return list(self._plan.configurations.values())
 
     @property
+    def reasons(self) -> dict[str, str]:
+        """What asked for each configuration first, by trial_id."""
+        return {name: planned.reason for name, planned in self._plan.configurations.items()}
+
+    @property
     def outcome(self) -> Literal["completed", "failed", "interrupted"]:
         """How a session that is over has left the study: all runs ended, some failed, or some are still to train."""
         found = {status.state for status in self.runs.values()}
@@ -134,8 +145,11 @@ class Ledger:
 
     def ask_for(self, wanted: Iterable[Planned]) -> None:
         """Add runs to the plan; what it holds already stays as it is."""
+        before = set(self.runs)
         self._plan.add(wanted)
         self._follow_plan()
+        if self._history.forgotten:
+            self._take_beginnings({self._family_of[key] for key in self.runs if key not in before})
 
     def remaining(self) -> list[PlannedRun]:
         """The runs to train: of each family the longest, where it has not ended."""
@@ -227,8 +241,7 @@ class Ledger:
             if planned.key not in self.runs:
                 self.runs[planned.key] = status = RunStatus(planned)
                 for line in self._history.lines_of(planned.key):
-                    place = line["seeds"].index(planned.run.seed)
-                    status.add(line["epoch"], diverged=line["diverged"][place], line=line)
+                    status.add(line)
                 self._settle(status)
         found = families(status.planned for status in self.runs.values())
         self._family_of = {run.key: family for family in found for run in family.runs}
@@ -241,9 +254,20 @@ class Ledger:
         for family in dict.fromkeys(self._family_of.values()):
             if len(family.runs) > 1:
                 for source in family.runs:
-                    lines = [part_of(line, {source.run.seed}) for line in self._history.lines_of(source.key)]
-                    self.record({source.trial_id: [line for line in lines if line is not None]})
+                    self._copy(source, self._history.lines_of(source.key))
         self._history.forget_lines()
+
+    def _take_beginnings(self, asked: Collection[Family]) -> None:
+        """The same for runs that were asked for while others trained."""
+        for family in asked:
+            for source in family.runs if len(family.runs) > 1 else ():
+                if self.runs[source.key].epochs_done:
+                    record, _ = read_record(self._results.record(source.trial_id))
+                    self._copy(source, record.lines if record else ())
+
+    def _copy(self, source: PlannedRun, lines: Iterable[EpochLine]) -> None:
+        parts = [part_of(line, {source.run.seed}) for line in lines]
+        self.record({source.trial_id: [part for part in parts if part is not None]})
 
     def _settle(self, status: RunStatus) -> None:
         """The state of a run that no process has, by what is written down."""
@@ -306,8 +330,8 @@ class Ledger:
         self._history.header_written(trial_id)
 
     def _note(self, trial_id: str, line: EpochLine) -> None:
-        for place, seed in enumerate(line["seeds"]):
+        for seed in line["seeds"]:
             status = self.runs[trial_id, seed]
-            status.add(line["epoch"], diverged=line["diverged"][place], line=line)
+            status.add(line)
             if self._complete(status) and status.state not in ENDED:
                 status.state, status.ended = "derived" if "derived_from" in line else "completed", now()

@@ -11,8 +11,10 @@ from study.contract.axes import AXES
 from study.space.axes import FORMS, in_words
 from study.space.sections import (
     AshaScheduler,
+    Budget,
     Checkpoint,
     Compare,
+    Confirm,
     GridSearch,
     MedianScheduler,
     NoScheduler,
@@ -42,6 +44,9 @@ _KEYS: dict[str, Collection[str]] = {
     "compare.questions.a": AXES,
     "compare.questions.b": AXES,
     "checkpoint": Checkpoint.model_fields,
+    "confirm": Confirm.model_fields,
+    "budget": Budget.model_fields,
+    "search.points": AXES,
 }
 _TEXTS = {
     "missing": "is required",
@@ -144,7 +149,10 @@ def did_you_mean_elsewhere(key: str) -> str:
         section: {name for model in forms.values() for name in model.model_fields} - {SELECTED_BY[section]}
         for section, forms in _FORMS.items()
     }
-    known = {**known, **{section: _KEYS[section] for section in ("compare", "resources", "checkpoint", "")}}
+    known = {
+        **known,
+        **{section: _KEYS[section] for section in ("compare", "resources", "checkpoint", "confirm", "budget", "")},
+    }
     for section, keys in known.items():
         near = difflib.get_close_matches(key, keys, n=1, cutoff=0.8)
         if near:
