@@ -1,6 +1,6 @@
 """Configurations and numbers of things in words, for the terminal."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 
 from rich.console import Console
 
@@ -21,11 +21,11 @@ def counted(number: float, thing: str) -> str:
     return f"{shown} {thing}{'' if number == 1 else 's'}"
 
 
-def describe(configuration: Configuration) -> str:
-    """A configuration in a few words."""
+def describe(configuration: Configuration, digits: Mapping[str, int | None] | None = None) -> str:
+    """A configuration in a few words; of some axes with so many digits alone, of the others with all of them."""
     blocks = f"{configuration.num_blocks} {configuration.block} block{'' if configuration.num_blocks == 1 else 's'}"
     others = [
-        axis.phrase(value)
+        axis.phrase(value, digits.get(name) if digits else None)
         for name, axis in AXES.items()
         if name not in ("block", "num_blocks")
         and ((value := getattr(configuration, name)) != axis.default or name in _ALWAYS)
@@ -33,9 +33,15 @@ def describe(configuration: Configuration) -> str:
     return ", ".join([blocks, *others])
 
 
-def distinguish(configuration: Configuration, axes: Collection[str]) -> str:
-    """What tells a configuration from others that differ in these axes: their values; all of it where none does."""
-    return ", ".join(AXES[axis].phrase(getattr(configuration, axis)) for axis in axes) or describe(configuration)
+def distinguish(configuration: Configuration, axes: Mapping[str, int | None]) -> str:
+    """What tells a configuration from others that differ in these axes: their values; all of it where none does.
+
+    Args:
+        configuration: to describe.
+        axes: with the digits that tell their values apart.
+    """
+    said = [AXES[axis].phrase(getattr(configuration, axis), digits) for axis, digits in axes.items()]
+    return ", ".join(said) or describe(configuration)
 
 
 def duration(seconds: float) -> str:

@@ -19,7 +19,7 @@ from study.plan.planned import RunKey
 from study.request import Verbosity
 from study.results.ledger import Ledger
 from study.results.provenance import add_computation
-from study.standing import spread, stand
+from study.standing import spread, stand, varying_axes
 
 SECONDS_BETWEEN_LINES = 30.0
 SECONDS_BETWEEN_TABLES = 0.5
@@ -137,7 +137,8 @@ class ProgressDisplay:
     def _who(self, keys: Sequence[RunKey]) -> str:
         configuration = self._ledger.runs[keys[0]].planned.run.configuration
         seeds = f"seed{'' if len(keys) == 1 else 's'} {ranges(seed for _, seed in keys)}"
-        return f"{keys[0][0]} ({describe(configuration)}), {seeds}"
+        varying = varying_axes(status.planned.run.configuration for status in self._ledger.runs.values())
+        return f"{keys[0][0]} ({describe(configuration, varying)}), {seeds}"
 
     def _results(self, keys: Sequence[RunKey]) -> str:
         """What the runs reached, mean ± standard deviation over their seeds."""

@@ -1,11 +1,11 @@
 """Where a session stands: what trains, what is best so far, and how much is left; without a word about its looks."""
 
 import statistics
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from study.contract.axes import AXES, Configuration
+from study.contract.axes import AXES, Configuration, digits_apart
 from study.contract.states import ENDED
 from study.pace import Pace
 from study.phrasing import distinguish
@@ -124,10 +124,15 @@ def stand(ledger: Ledger, running: Collection[Pack], pace: Pace, expected: int =
     )
 
 
-def varying_axes(configurations: Iterable[Configuration]) -> tuple[str, ...]:
-    """The axes in which they differ."""
+def varying_axes(configurations: Iterable[Configuration]) -> dict[str, int | None]:
+    """The axes in which they differ, with the digits that tell the values of one apart; None of what is no decimal."""
     different = set(configurations)
-    return tuple(axis for axis in AXES if len({getattr(each, axis) for each in different}) > 1)
+    values = {axis: {getattr(each, axis) for each in different} for axis in AXES}
+    return {
+        axis: digits_apart(found) if AXES[axis].kind is float else None
+        for axis, found in values.items()
+        if len(found) > 1
+    }
 
 
 def spread(statuses: Iterable[RunStatus], measure: Measure) -> Spread | None:
@@ -149,7 +154,7 @@ def _epochs_left(ledger: Ledger, pack: Pack) -> int:
     return max((ledger.runs[run.key].epochs_left for run in pack.runs), default=0)
 
 
-def _rows(ledger: Ledger, running: Collection[Pack], pace: Pace, varying: tuple[str, ...]) -> tuple[Row, ...]:
+def _rows(ledger: Ledger, running: Collection[Pack], pace: Pace, varying: Mapping[str, int | None]) -> tuple[Row, ...]:
     of_one: dict[str, list[RunKey]] = {}
     shares: dict[str, list[float]] = {}
     for pack in running:
@@ -165,7 +170,7 @@ def _rows(ledger: Ledger, running: Collection[Pack], pace: Pace, varying: tuple[
     )
 
 
-def _row(statuses: list[RunStatus], varying: tuple[str, ...], speed: float | None) -> Row:
+def _row(statuses: list[RunStatus], varying: Mapping[str, int | None], speed: float | None) -> Row:
     planned = statuses[0].planned
     return Row(
         trial_id=planned.trial_id,
@@ -182,7 +187,7 @@ def _row(statuses: list[RunStatus], varying: tuple[str, ...], speed: float | Non
     )
 
 
-def _best(ledger: Ledger, varying: tuple[str, ...]) -> Best | None:
+def _best(ledger: Ledger, varying: Mapping[str, int | None]) -> Best | None:
     finished: dict[str, list[RunStatus]] = {}
     for (trial_id, _), status in ledger.runs.items():
         if status.state in ("completed", "derived"):

@@ -38,9 +38,9 @@ def test_ranges_of_numbers(numbers, said):
 
 
 def test_what_tells_a_configuration_from_others():
-    configuration = Configuration(num_blocks=3, lr=0.1)
-    assert distinguish(configuration, ("num_blocks", "lr")) == "3 blocks, lr 0.1"
-    assert distinguish(configuration, ()) == describe(configuration)
+    configuration = Configuration(num_blocks=3, lr=0.12345)
+    assert distinguish(configuration, {"num_blocks": None, "lr": 3}) == "3 blocks, lr 0.123"
+    assert distinguish(configuration, {}) == describe(configuration)
 
 
 @pytest.mark.parametrize(

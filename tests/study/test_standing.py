@@ -68,3 +68,12 @@ def test_the_best_is_that_of_validation_where_there_is_one(tmp_path):
     best = stand(ledger, [], Pace(0.0)).best
     assert best is not None
     assert (best.words, best.measure, best.value.mean, best.value.runs) == ("lr 0.1", "validation", 61.0, 2)
+
+
+def test_values_are_as_short_as_tells_them_apart(tmp_path):
+    rates = (0.1555538802069936, 0.1556, 0.02)
+    ledger = ledger_of(tmp_path, *(Planned(Configuration(lr=lr, epochs=1), (0,)) for lr in rates))
+    packs = ledger.form_packs([[run] for run in ledger.remaining()], "session-001")
+    for pack in packs:
+        ledger.start(pack, None)
+    assert [row.words for row in stand(ledger, packs, Pace(0.0)).rows] == ["lr 0.15555", "lr 0.1556", "lr 0.02"]
