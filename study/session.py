@@ -53,7 +53,9 @@ def run(request: Request, console: Console) -> int:
 
             well = train(request, results, ledger, growth, spending, console)
         else:
-            say(console, f"{request.study.name}: nothing to train, all {counted(len(ledger.runs), 'run')} have ended")
+            request.note(
+                console, f"{request.study.name}: nothing to train, all {counted(len(ledger.runs), 'run')} have ended"
+            )
             write_text(results.study, request.study.to_yaml())
         ending = _ending(ledger, growth, spending) if well else "broke"
         return _finish(request, results, ledger, console, ending, spending)
@@ -137,8 +139,10 @@ def _report(request: Request, results: ResultsDirectory, console: Console) -> No
 
     write_curves(results.path)
     if request.report:
-        say(console, "writing the report ...")
-        print_summary(write_report(results.path), console)
+        request.note(console, "writing the report ...")
+        report = write_report(results.path)
+        if request.verbosity != "quiet":
+            print_summary(report, console)
 
 
 @contextlib.contextmanager

@@ -77,7 +77,7 @@ def packed(
         target = total / (max(slots, 1) * fineness)
         packs = [pack for group in groups.values() for pack in _cut(group, price, target, largest)]
         packs.sort(key=lambda pack: -sum(map(price, pack)))
-        splits.append((_makespan([sum(map(price, pack)) for pack in packs], slots), packs))
+        splits.append((makespan([sum(map(price, pack)) for pack in packs], slots), packs))
     shortest = min(time for time, _ in splits)
     return next(packs for time, packs in splits if time * _WORTHWHILE <= shortest)
 
@@ -98,7 +98,7 @@ def _cut(
     return [(run,) for run in group]
 
 
-def _makespan(prices: Iterable[float], slots: int) -> float:
+def makespan(prices: Iterable[float], slots: int) -> float:
     """How long the packs take when each goes to the slot that is free first."""
     free = [0.0] * max(slots, 1)
     for each in prices:

@@ -40,6 +40,7 @@ class RunStatus:
         device: of its last epoch.
         pack: that trains it, or did last.
         directory: of that pack below trials/.
+        last: the line of its last epoch, which other runs may stand in too.
         validation: accuracy on the held-out images after each epoch, in percent, of the epochs that the record holds.
     """
 
@@ -54,6 +55,7 @@ class RunStatus:
     device: str | None = None
     pack: str | None = None
     directory: str | None = None
+    last: EpochLine | None = None
     validation: dict[int, float] = field(default_factory=dict)
     _beyond: set[int] = field(default_factory=set)  # epochs that the record holds behind a gap
 
@@ -77,6 +79,7 @@ class RunStatus:
             self._beyond.remove(self.epochs_done)
         if epoch == self.epochs_done:
             self.diverged, self.host, self.device = line["diverged"][place], line["host"], line["device"]
+            self.last = line
 
     def row(self) -> dict[str, object]:
         """As a row, the axes in columns of their own."""
