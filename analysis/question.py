@@ -46,6 +46,16 @@ class Question:
     selects: bool = False
     searches: bool = False
 
+    @property
+    def measure(self) -> str:
+        """What is compared, in words: 'test accuracy after the last epoch', or the mean that was declared."""
+        return f"test accuracy {self.when}"
+
+    @property
+    def when(self) -> str:
+        """At which epochs of a run its accuracies are taken, in words."""
+        return "after the last epoch" if self.last == 1 else f"as mean of the last {self.last} epochs"
+
 
 def parse(study: Mapping[str, Any]) -> tuple[Question, list[str]]:
     """Return the question of a study.yaml and the problems met in it."""

@@ -72,6 +72,7 @@ def test_depth_is_the_question_of_the_design() -> None:
         "within": "batch_norm",
         "baseline": {"num_blocks": 10, "batch_norm": False},
         "meaningful_difference": 1.0,
+        "measure": "final",
         "thresholds": (40, 50, 55, 60),
         "questions": (),
     }
