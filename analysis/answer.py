@@ -77,9 +77,11 @@ def _best_in_a_sentence(findings: Findings) -> str:
     if not found.near:
         return f"{best} is the best of the {others + 1} that train{by}"
     if not found.behind:
-        return f"which is best is open{by}: {best} came out highest, and none of the other {others} is surely worse"
+        none = "the other is not" if others == 1 else f"none of the other {others} is"
+        return f"which is best is open{by}: {best} came out highest, and {none} surely worse"
     near = counted(len(found.near), "other")
-    return f"{best} came out highest{by}; {near} may be as good or better, {len(found.behind)} are surely worse"
+    worse = f"{len(found.behind)} {'is' if len(found.behind) == 1 else 'are'} surely worse"
+    return f"{best} came out highest{by}; {near} may be as good or better, {worse}"
 
 
 def _places(findings: Findings) -> list[str]:
@@ -88,15 +90,15 @@ def _places(findings: Findings) -> list[str]:
     if found is not None:
         lines.append(f"Highest: {findings.label(found.best)} ({_mean(findings, found.best)})")
         if found.near:
-            lines.append(f"Not told from the best: {words.listed(map(findings.label, found.near))}")
+            near = words.listed(map(findings.label, found.near), word="or")
+            lines.append(f"With 95 % confidence the best is this one or one of these: {near}")
         if found.behind:
             worse = sorted(found.behind, key=lambda each: -each[1])
             said = (
-                f"{findings.label(number)} by at least {least:.1f}" if least >= 0.05 else findings.label(number)
+                f"{findings.label(number)}, by at least {least:.1f} points" if least >= 0.05 else findings.label(number)
                 for number, least in worse
             )
-            lines.append(f"Surely worse than the best, in points: {words.listed(said)}")
-        lines[0] += ". The best is among these with 95 % confidence" if found.near else ""
+            lines.append(f"Surely worse than the best: {words.listed(said)}")
     last = findings.seen[-1]
     fails = [
         f"{findings.label(n)} ({last.ns[n]} of {last.ns[n]} diverged)" for n in range(len(last.ns)) if last.fails[n]

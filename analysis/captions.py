@@ -5,10 +5,10 @@ CAPTIONS = {
     "convergence_steps": "The same against SGD steps.",
     "convergence_seconds": "The same against the training time of a run, its share of the time of the runs beside it.",
     "head_to_head": "Two conditions and their difference by epoch; of two numbers of epochs, the gain since the first.",
-    "final_accuracy": "Accuracy after the last planned epoch; every point is a run.",
+    "final_accuracy": "Final accuracy, as the study declared it; every point is a run.",
     "forest": "Each row is a difference of two conditions; the verdict is read off the thin line.",
     "survival": "Share of the runs whose test accuracy has reached a threshold by an epoch.",
-    "generalisation_gap": "Training minus test accuracy after the last planned epoch.",
+    "generalisation_gap": "Training minus test accuracy, final values as the study declared them.",
     "seed_spread": "How far runs that differ in nothing but the seed lie apart.",
     "interaction": "Whether the effect of one axis depends on the other.",
     "learning_rate": "Final test accuracy against the learning rate; crosses are diverged runs.",
@@ -95,7 +95,8 @@ TITLES = {
 
 METHODS = (
     "A run is a configuration with one seed; every statistic counts runs.",
-    "Final accuracy is that after the last planned epoch; a run that has not got there has none. "
+    "Final accuracy is that after the last planned epoch, or the mean over the last K epochs where the study declares "
+    "compare.measure {last: K}; a run that has not got there has none. "
     "Selected accuracy is the test accuracy at the first best validation epoch. The maximum over "
     "test epochs is never used.",
     "Means carry 95 % Student-t intervals over seeds, differences 95 % Welch intervals. Conditions that differ in "

@@ -160,6 +160,8 @@ class Findings:
         parts = [str(_get(provenance, "data", "name") or "unknown data set")]
         parts += [self.fixed] if self.fixed else []
         parts.append(counted(self.runs["seed"].nunique(), "seed"))
+        if self.question.last > 1:
+            parts.append(f"accuracies are means of the last {self.question.last} epochs")
         last = self.results.sessions[-1] if self.results.sessions else {}
         date = last.get("ended") or last.get("started")
         return ", ".join([*parts, str(date)[:10]] if date else parts)

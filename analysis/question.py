@@ -48,13 +48,12 @@ class Question:
 
     @property
     def measure(self) -> str:
-        """What is compared, in words: 'test accuracy after the last epoch', or the mean that was declared."""
-        return f"test accuracy {self.when}"
+        """What is compared, in words: 'final test accuracy', or the mean that was declared."""
+        return self.named("test accuracy")
 
-    @property
-    def when(self) -> str:
-        """At which epochs of a run its accuracies are taken, in words."""
-        return "after the last epoch" if self.last == 1 else f"as mean of the last {self.last} epochs"
+    def named(self, value: str) -> str:
+        """A final value as the study declared it: 'final gap', 'gap (mean of the last 3 epochs)'."""
+        return f"final {value}" if self.last == 1 else f"{value} (mean of the last {self.last} epochs)"
 
 
 def parse(study: Mapping[str, Any]) -> tuple[Question, list[str]]:

@@ -33,6 +33,7 @@ class Info:
 
     table: pd.DataFrame
     meaningful: float
+    measure: str
     left_out: int
     source: str
 
@@ -59,6 +60,7 @@ def info(findings: Findings) -> Info:
     return Info(
         table=comparison_rows(findings, shown).assign(said=said, kind=kinds),
         meaningful=d,
+        measure=findings.question.measure,
         left_out=len(table) - len(shown),
         source=f"{findings.source}. Thick: 95 % interval ({_methods(shown)}); thin: the one that the verdict "
         f"was read off. Shaded: ±{d:g}, too small to matter." + beyond([limits], -100.0),
@@ -101,7 +103,7 @@ def draw(info: Info) -> Figure:
     ax.set_yticks(y, [f"{a} − {b}" for a, b in zip(table["a"], table["b"], strict=True)])
     ax.tick_params(axis="y", labelsize=7)
     ax.set_ylim(float(y.max()) + 0.8, float(y.min()) - 1.6)
-    ax.set_xlabel("Difference in final test accuracy (percentage points)")
+    ax.set_xlabel(f"Difference in {info.measure}, percentage points")
     ax.grid(False, axis="y")
     _scale(ax, table, info.meaningful)
     style.keep_within(ax, -100.0, across=False)

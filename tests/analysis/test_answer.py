@@ -44,7 +44,7 @@ def test_the_best_those_near_it_and_those_surely_worse(tmp_path: Path) -> None:
     assert 15.0 < behind[3] < 20.0
     said = answer(found)
     assert said.sentence.endswith("1 other may be as good or better, 2 are surely worse.")
-    assert any(line.startswith("Surely worse than the best, in points: lr 4 by at least 1") for line in said.lines)
+    assert any(line.startswith("Surely worse than the best: lr 4, by at least 1") for line in said.lines)
     assert any(line.startswith("With 95 % confidence the best of those compared is ") for line in said.claims)
 
 

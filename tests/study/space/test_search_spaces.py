@@ -48,7 +48,7 @@ def test_each_is_valid_for_the_models_and_the_schema_and_says_what_it_asks(name:
 @pytest.mark.parametrize(
     ("name", "trials"),
     [
-        ("quickstart", 2),
+        ("quickstart", 4),
         ("depth", 10),
         ("batch_norm", 4),
         ("learning_rate", 20),
