@@ -35,11 +35,17 @@ def answer(findings: Findings) -> Answer:
     told = []
     for family in ASKED:
         rows = [row for row in _asked(findings) if row["family"] == family]
-        several = [tally(rows, findings.question.meaningful)]
-        told += [sentence(row, findings) for row in rows] if len(rows) <= MOST_TOLD else several
+        told += [sentence(row, findings) for row in rows] if len(rows) <= MOST_TOLD else [_told(rows, findings)]
     best = _best_in_a_sentence(findings)
     said = ". ".join(part[0].upper() + part[1:] for part in (*told, best) if part) + "."
     return Answer(said, tuple(_places(findings)), tuple(_claims(findings)), tuple(_no_claims(findings)))
+
+
+def _told(rows: list[dict], findings: Findings) -> str:
+    """Many comparisons, counted."""
+    against = {findings.label(int(row["b"])) for row in rows}
+    which = f"against {against.pop()}" if len(against) == 1 else counted(len(rows), "comparison")
+    return f"{which}: {tally(rows, findings.question.meaningful)}"
 
 
 def _asked(findings: Findings) -> list[dict]:

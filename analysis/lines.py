@@ -102,8 +102,7 @@ def tally(rows: Sequence[Mapping[Any, Any]], meaningful: float) -> str:
         "undecided": "undecided",
         "no data": "without data yet",
     }
-    said = [f"{kinds[kind]} {name}" for kind, name in named.items() if kind in kinds]
-    return f"{counted(len(rows), 'comparison')}: {', '.join(said)}"
+    return ", ".join(f"{kinds[kind]} {name}" for kind, name in named.items() if kind in kinds)
 
 
 def sentence(row: Mapping[Any, Any], findings: Findings) -> str:
