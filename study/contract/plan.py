@@ -50,4 +50,19 @@ class EndLine(TypedDict):
     error: str | None
 
 
-PlanLine = ConfigurationLine | RunsLine | PackLine | EndLine
+class LookLine(TypedDict):
+    """The comparisons were judged, and it was decided which get more seeds; for studies with `seeds: {start, most}`.
+
+    look counts from 1, of as many as were planned. path: seeds of a condition of one comparison at each look. seeds:
+    how many of each configuration's seeds, in the plan's order, were judged.
+    """
+
+    event: Literal["look"]
+    time: str
+    look: int
+    of: int
+    path: list[int]
+    seeds: dict[str, int]
+
+
+PlanLine = ConfigurationLine | RunsLine | PackLine | EndLine | LookLine

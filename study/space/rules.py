@@ -40,6 +40,7 @@ def broken_rules(study: "Study") -> Iterator[Broken]:
     yield from _selection_has_validation(study)
     yield from _axes_differ(study)
     yield from _confirmation_compares(study)
+    yield from _stages_compare(study)
     wrong = [*_something_to_train(study), *(_list_stands_alone(study) if study.configurations else ())]
     yield from wrong
     if not wrong:
@@ -47,7 +48,7 @@ def broken_rules(study: "Study") -> Iterator[Broken]:
         yield from _enough_to_draw(study)
         yield from _sampler_fits_axes(study)
         yield from _points_occur(study)
-        yield from _scheduler_fits_epochs(study)
+        yield from _epochs_are_enough(study)
         yield from _conditions_occur(study)
 
 
@@ -191,17 +192,45 @@ def _points_occur(study: "Study") -> Iterator[Broken]:
                 yield Broken(path, f"{in_words([value])} is not a value of space.{axis}; possible: {form}", needs)
 
 
-def _scheduler_fits_epochs(study: "Study") -> Iterator[Broken]:
+def _epochs_are_enough(study: "Study") -> Iterator[Broken]:
     epochs = values_of(study.axes["epochs"]) or ()
-    longest = epochs[-1] if isinstance(epochs, range) else max(epochs)
+    trained = (("space", "epochs"), ("configurations",))
+    longest, shortest = (epochs[-1], epochs[0]) if isinstance(epochs, range) else (max(epochs), min(epochs))
     for key in ("grace_period", "perturbation_interval"):
         value = getattr(study.scheduler, key, 0)
         if value > longest:
             yield Broken(
                 ("scheduler", key),
                 f"{value} epochs are more than the {longest} that a trial has ({_key(study, 'epochs')})",
-                (("scheduler",), ("space", "epochs"), ("configurations",)),
+                (("scheduler",), *trained),
             )
+    last = getattr(study.compare.measure, "last", 1)
+    if last > shortest:
+        yield Broken(
+            ("compare", "measure", "last"),
+            f"{last} epochs are more than the {shortest} that a run has ({_key(study, 'epochs')})",
+            (("compare", "measure"), *trained),
+        )
+
+
+def _stages_compare(study: "Study") -> Iterator[Broken]:
+    """Seeds are added to comparisons that are undecided: there must be some, all known beforehand."""
+    if isinstance(study.seeds, int | tuple):
+        return
+    if study.seeds.most < study.seeds.start:
+        yield Broken(("seeds", "most"), f"should be at least the start, {study.seeds.start}", (("seeds",),))
+    if study.compare.baseline is None and not study.compare.questions:
+        yield Broken(
+            ("seeds",),
+            "seeds are added to comparisons that are undecided: give compare.baseline or compare.questions",
+            (("seeds",), ("compare",)),
+        )
+    if study.search.algorithm != "grid" or study.scheduler.name != "none":
+        yield Broken(
+            ("seeds",),
+            "seeds are added to a grid or to listed configurations, not within a search: give a count or a list",
+            (("seeds",), ("search",), ("scheduler",)),
+        )
 
 
 def _axes_differ(study: "Study") -> Iterator[Broken]:

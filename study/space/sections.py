@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, create_model
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, create_model
 from pydantic_core import PydanticCustomError
 
 from study.contract.axes import AXES, Value
@@ -11,6 +11,7 @@ from study.space.axis_types import AxisName, PartialConfiguration, axis_type, li
 
 # What torch takes as a seed and what a column of 64-bit integers holds.
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+SeedCount = Annotated[int, Field(ge=1, le=10_000)]
 Samples = Annotated[int, Field(ge=1, le=10_000)]
 Epochs = Annotated[int, limits(AXES["epochs"])]
 
@@ -163,6 +164,23 @@ class Question(Model):
     """The condition it is compared with."""
 
 
+class LastEpochs(Model):
+    """The mean over the last epochs of a run, which vary less than the last one."""
+
+    last: Epochs
+    """How many of the planned epochs, the last ones, a run's accuracy is the mean of."""
+
+
+def _final_or_last(given: Any) -> Any:
+    if given != "final" and not isinstance(given, dict | LastEpochs):
+        raise PydanticCustomError("measure", "should be final, or {last: K} for the mean of the last K epochs")
+    return given
+
+
+def _measure_tag(given: Any) -> str:
+    return "<final>" if isinstance(given, str) else "<last>"
+
+
 class Compare(Model):
     """What the analysis puts side by side."""
 
@@ -174,10 +192,25 @@ class Compare(Model):
     """The condition that the others are compared with, by the values of some axes."""
     meaningful_difference: Annotated[float, Field(gt=0, le=100)] = 1.0
     """Percentage points of test accuracy below which a difference does not matter."""
+    measure: Annotated[
+        Annotated[Literal["final"], Tag("<final>")] | Annotated[LastEpochs, Tag("<last>")],
+        Discriminator(_measure_tag),
+        BeforeValidator(_final_or_last),
+    ] = "final"
+    """The accuracy that is compared: final, after the last planned epoch, or {last: K}, the mean of the last K."""
     thresholds: Annotated[tuple[Percent, ...], Field(strict=False), AfterValidator(_rising)] = (40.0, 50.0, 55.0, 60.0)
     """Test accuracies in percent, rising; the report says after how many epochs each is reached."""
     questions: Annotated[tuple[Question, ...], Field(strict=False)] = ()
     """Comparisons declared beforehand."""
+
+
+class Stages(Model):
+    """Seeds in stages: more are added to comparisons that are undecided."""
+
+    start: Annotated[int, Field(ge=2, le=10_000)]
+    """Seeds that every configuration gets."""
+    most: Annotated[int, Field(ge=2, le=10_000)]
+    """Up to how many seeds are added, of a configuration that is compared with one other."""
 
 
 class Checkpoint(Model):

@@ -145,7 +145,10 @@ def test_wrong_space(tmp_path: Path, lines: str, expected: str) -> None:
     ("lines", "expected"),
     [
         ("seeds: 0", "3:8: seeds: should be 1 or more, not 0"),
-        ("seeds: true", "3:8: seeds: should be a count such as 5, or a list of seeds such as [0, 1, 2]"),
+        (
+            "seeds: true",
+            "3:8: seeds: should be a count such as 5, a list of seeds such as [0, 1, 2], or {start: 5, most: 40}",
+        ),
         ("seeds: [1, 1]", "3:8: seeds: 1 stands in the list twice"),
         ("seeds: [-1]", "3:9: seeds[0]: should be 0 or more, not -1"),
         ("seeds: [99999999999999999999]", "3:9: seeds[0]: should be 9223372036854775807 or less, not "

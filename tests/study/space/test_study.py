@@ -1,5 +1,6 @@
 """The study that a file describes: defaults, what is accepted, rules, and back to YAML."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -123,6 +124,7 @@ compare:
   within: null
   baseline: null
   meaningful_difference: 1.0
+  measure: final
   thresholds: [40.0, 50.0, 55.0, 60.0]
   questions: []
 precision: float32
@@ -260,3 +262,57 @@ def test_names_that_make_a_folder(tmp_path: Path, name: str) -> None:
     study = load(tmp_path, f"name: {name}\nspace: {{}}\n")
     assert study.name == name.strip("'")
     assert load(tmp_path, study.to_yaml()) == study
+
+
+STAGES = "name: a\nspace: {lr: {grid: [0.1, 0.2]}}\ncompare: {baseline: {lr: 0.1}}\n"
+
+
+def test_seeds_in_stages_begin_with_the_first(tmp_path: Path) -> None:
+    study = load(tmp_path, f"{STAGES}seeds: {{start: 3, most: 8}}\n")
+    assert (study.seed_list, study.most_seeds) == ((0, 1, 2), 8)
+    assert load_study_again(tmp_path, study) == study
+    assert load(tmp_path, f"{STAGES}seeds: 3\n").most_seeds is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{STAGES}seeds: {{start: 8, most: 3}}", "most: should be at least the start, 8"),
+        (f"{STAGES}seeds: {{start: 1, most: 3}}", "start"),
+        (f"{STAGES}seeds: {{start: 3}}", "most"),
+        (f"{STAGES}seeds: three", "or {start: 5, most: 40}"),
+        ("name: a\nspace: {}\nseeds: {start: 3, most: 8}", "give compare.baseline or compare.questions"),
+        (
+            "name: a\nspace: {lr: {uniform: [0.1, 0.2]}}\nseeds: {start: 3, most: 8}\n"
+            "search: {algorithm: random, samples: 2}\ncompare: {baseline: {lr: 0.1}}",
+            "not within a search",
+        ),
+    ],
+)
+def test_stages_that_cannot_be(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SpaceError, match=re.escape(said)):
+        load(tmp_path, text)
+
+
+def test_the_measure_is_the_last_epoch_or_a_mean_of_the_last_ones(tmp_path: Path) -> None:
+    study = load(tmp_path, "name: a\nspace: {epochs: 5}\ncompare: {measure: {last: 3}}\n")
+    assert study.compare.model_dump()["measure"] == {"last": 3}
+    assert load_study_again(tmp_path, study) == study
+    assert load(tmp_path, "name: a\nspace: {}\n").compare.measure == "final"
+
+
+@pytest.mark.parametrize(
+    ("measure", "said"),
+    [
+        ("{last: 6}", "6 epochs are more than the 5 that a run has (space.epochs)"),
+        ("{last: 0}", "measure.last"),
+        ("best", "should be final, or {last: K} for the mean of the last K epochs"),
+    ],
+)
+def test_a_measure_that_cannot_be(tmp_path: Path, measure: str, said: str) -> None:
+    with pytest.raises(SpaceError, match=re.escape(said)):
+        load(tmp_path, f"name: a\nspace: {{epochs: {{grid: [5, 9]}}}}\ncompare: {{measure: {measure}}}\n")
+
+
+def load_study_again(tmp_path: Path, study: Study) -> Study:
+    return load(tmp_path, study.to_yaml())
