@@ -58,13 +58,13 @@ def planned_by(study: Study) -> list[Planned]:
     """All that a grid or random search asks for, in the order of the space file's axes.
 
     Raises:
-        PlanError: an optuna search or a scheduler.
+        PlanError: an optuna search or population based training.
         ValueError: a random search finds fewer different configurations than it is asked for.
     """
     if study.search.algorithm == "optuna":
         raise PlanError("search.algorithm optuna: not yet; use grid or random")
-    if study.scheduler.name != "none":
-        raise PlanError(f"scheduler.name {study.scheduler.name}: not yet; use none")
+    if study.scheduler.name == "pbt":
+        raise PlanError("scheduler.name pbt: not yet; use none, asha or median")
     return [Planned(each, study.seed_list, reason=study.search.algorithm) for each in configurations(study)]
 
 

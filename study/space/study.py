@@ -32,6 +32,7 @@ from study.space.sections import (
     Resources,
     Seed,
     Space,
+    Stop,
 )
 from study.space.yaml import write_yaml
 
@@ -44,6 +45,11 @@ def _count_or_list(given: Any) -> Any:
 
 def _count_tag(given: Any) -> str:
     return "<count>" if isinstance(given, int) else "<list>"
+
+
+def _on_divergence(given: dict[str, Any]) -> Literal["continue", "stop"]:
+    """A search or a scheduler has no use for the rest of a run that has diverged."""
+    return "stop" if given["search"].algorithm == "optuna" or given["scheduler"].name != "none" else "continue"
 
 
 SeedCount = Annotated[int, Field(ge=1, le=10_000)]
@@ -88,14 +94,16 @@ class Study(Model):
         NoScheduler(name="none")
     )
     """Whether poor trials end early."""
+    stop: Stop = Stop()
+    """When a run has trained enough."""
     resources: Resources = Resources()
     """What each pack of runs is given."""
     compare: Compare = Compare()
     """What the analysis puts side by side, and the questions it must answer."""
     precision: Literal["float32", "tf32", "bf16"] = "float32"
     """Of the arithmetic: float32, or on a GPU the faster and coarser tf32 or bf16."""
-    on_divergence: Literal["continue", "stop"] = "continue"
-    """What a trial does when its loss is no longer finite."""
+    on_divergence: Literal["continue", "stop"] = Field(default_factory=_on_divergence)
+    """What a run does when its loss is no longer finite; stop for optuna and schedulers where nothing is said."""
     checkpoint: Checkpoint = Checkpoint()
     """When the state of a trial is saved."""
 

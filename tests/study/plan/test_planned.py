@@ -25,7 +25,7 @@ def test_a_grid_asks_for_every_combination_with_every_seed(tmp_path):
     ("text", "words"),
     [
         ("search: {algorithm: optuna, samples: 2}\nspace: {lr: {choice: [0.1, 0.2]}}", "search.algorithm optuna"),
-        ("scheduler: {name: asha}\nspace: {}", "scheduler.name asha"),
+        ("scheduler: {name: pbt}\nspace: {}", "scheduler.name pbt"),
     ],
 )
 def test_what_this_version_cannot_plan_is_refused(tmp_path, text, words):
