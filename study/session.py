@@ -33,7 +33,7 @@ def run(request: Request, console: Console) -> int:
             # Again, now that nobody else can change it: another process may have been here in between.
             check_folder(request, results)
             stops = request.study.on_divergence == "stop"
-            ledger, problems = open_ledger(results, stop_when_diverged=stops)
+            ledger, problems = open_ledger(results, stop_when_diverged=stops, stop=request.study.stop)
             check_plan(request, results, ledger.planned)
         for problem in problems:
             say(console, f"warning: {problem}")

@@ -152,7 +152,7 @@ def _trials_can_be_compared(study: "Study") -> Iterator[Broken]:
         path: Path = ("space", "epochs") if isinstance(study.space.axes["epochs"], Form) else ("configurations",)
         yield Broken(path, f"should give one number of epochs: scheduler.name {name} compares trials by epoch", needs)
     else:
-        yield from _scheduler_fits_epochs(study, epochs[0], needs)
+        yield from _scheduler_fits_epochs(study, max(epochs), needs)
     pack, seeds = study.resources.pack, len(study.seed_list)
     if pack != "auto" and pack < seeds:
         yield Broken(

@@ -3,6 +3,7 @@
 import re
 import signal
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
@@ -95,8 +96,7 @@ class LedgerCallback(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """The pack failed more often than it may."""
-        error = trial.get_error()
-        self._end(trial, _last_failure(str(error)) if error else "unknown error")
+        self._end(trial, _last_failure(_error_of(trial)) or "unknown error")
 
     def _end(self, trial: Trial, error: str | None) -> None:
         pack = self._pack_of(trial)
@@ -105,6 +105,14 @@ class LedgerCallback(tune.Callback):
 
     def _pack_of(self, trial: Trial) -> Pack:
         return self._packs[trial.config["pack"]["pack_id"]]
+
+
+def _error_of(trial: Trial) -> str:
+    """What Ray has written of the trial's failures: here at first, and a moment later in the trial's own folder too."""
+    file = trial.error_file
+    if file and Path(file).exists():
+        return Path(file).read_text(encoding="utf-8", errors="replace")
+    return str(trial.get_error() or "")
 
 
 def _last_failure(text: str) -> str:

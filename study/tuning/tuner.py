@@ -116,6 +116,7 @@ def run_packs(
         precision=study.precision,
         stop_when_diverged=study.on_divergence == "stop",
         cpus=study.resources.cpus,
+        stop=study.stop,
     )
     trainable = tune.with_parameters(PackTrainable, data=data, settings=settings)
     given: dict[str, Pack] = {}
