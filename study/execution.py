@@ -85,6 +85,7 @@ def _run_packs(
     console: Console,
 ) -> None:
     from study.tuning.checkpoints import find_states, next_session
+    from study.tuning.schedulers import make_scheduler
     from study.tuning.tuner import run_packs
 
     study = request.study
@@ -93,9 +94,11 @@ def _run_packs(
     found = find_states(ledger, results)
     for problem in found.problems:
         say(console, f"warning: {problem}")
+    scheduler = make_scheduler(study, ledger)
     remaining = ledger.remaining()
     left = {run.key: ledger.runs[run.key].epochs_left for run in remaining}
-    groups = packed(remaining, left, slots, largest_pack(study.resources, on_gpu=wanted["GPU"] > 0))
+    largest = largest_pack(study.resources, on_gpu=wanted["GPU"] > 0)
+    groups = packed(remaining, left, slots, largest, whole=scheduler is not None)
     session = next_session(results.trials)
     packs = ledger.form_packs(groups, session)
     say(
@@ -109,7 +112,7 @@ def _run_packs(
         if request.report:
             Background(_import_report)
         with ProgressDisplay(console, ledger, [run.key for run in remaining], results.provenance) as display:
-            run_packs(study, ledger, packs, found.states, data, results, session, wanted, display)
+            run_packs(study, ledger, packs, found.states, data, results, session, wanted, display, scheduler)
 
 
 def _end(ledger: Ledger) -> None:
