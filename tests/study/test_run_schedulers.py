@@ -10,17 +10,19 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from study.results.machine import available_cpus
 from tests.study.commands import epoch_lines, run, start, wait_for_epoch, write_space
 
 pytestmark = pytest.mark.slow
 
-# One after another, so that every decision is a function of the seeds alone. Chance level at 1e-7, about 60 % at 0.3.
+# Validation accuracies of the two seeds after epoch 1, 2, 3, 4, in percent: at 0.1 39 30, 70 42, 76 86, 92 93;
+# at 0.05 20 22, 40 28, 64 53, 83 88; at 1e-6 and 1e-7 6 3 always.
 SPACE = """\
 name: ends
 data: digits
 space:
   num_blocks: 0
-  lr: {grid: [0.3, 1e-7, 0.2, 1e-6, 1e30]}
+  lr: {grid: [0.1, 1e-7, 0.05, 1e-6, 1e30]}
   epochs: 4
 seeds: 2
 validation: 100
@@ -30,8 +32,8 @@ scheduler: SCHEDULER
 
 
 def study(folder: Path, scheduler: str) -> Path:
-    # As many CPUs as there are for a pack: so one trains at a time.
-    cpus = len(os.sched_getaffinity(0))
+    # One trains at a time, on all CPUs, so every decision is a function of the seeds alone.
+    cpus = available_cpus()
     return write_space(folder, SPACE.replace("SCHEDULER", scheduler).replace("cpus: 64", f"cpus: {cpus}"))
 
 
@@ -67,7 +69,8 @@ def test_asha_ends_the_poor_and_a_killed_driver_changes_nothing(tmp_path):
     assert ran.returncode == 0, ran.stderr
     whole = folders[0] / "out"
     fates = by_rate(table(whole))
-    assert fates[0.3] == {("completed", 4, "")}
+    assert fates[0.1] == {("completed", 4, "")}
+    assert fates[0.05] == {("stopped", 2, "scheduler")}
     assert fates[1e-7] == fates[1e-6] == {("stopped", 1, "scheduler")}
     assert fates[1e30] == {("completed", 1, "")}  # its loss left the numbers
     stopped = [line for line in ends(whole) if line["reason"] == "scheduler"]
@@ -89,14 +92,14 @@ def test_asha_ends_the_poor_and_a_killed_driver_changes_nothing(tmp_path):
 
 def test_the_median_rule_ends_the_poor_and_a_resumed_study_leaves_them(tmp_path):
     space = study(tmp_path, "{name: median, grace_period: 2, min_samples: 1}")
-    ran = run(space, "--results", "out", "--set", "stop={target: 40}", "--set", "space.lr={grid: [0.3, 1e-7, 0.1]}")
+    ran = run(space, "--results", "out", "--set", "stop={target: 60}", "--set", "space.lr={grid: [0.1, 1e-7, 0.05]}")
     assert ran.returncode == 0, ran.stderr
     results = tmp_path / "out"
     rows = table(results)
     assert {row[2:] for row in rows if row[0] == 1e-7} == {("stopped", 2, "scheduler")}
-    assert {(row[2], row[4]) for row in rows if row[0] == 0.3} == {("stopped", "target")}
+    assert {(row[2], row[4]) for row in rows if row[0] == 0.1} == {("stopped", "target")}
     for (trial_id, seed), each in pd.read_parquet(results / "curves.parquet").groupby(["trial_id", "seed"]):
-        assert (each["validation_accuracy"].iloc[:-1] < 40).all(), (trial_id, seed)
+        assert (each["validation_accuracy"].iloc[:-1] < 60).all(), (trial_id, seed)
     lines = epoch_lines(results, "0001")
     again = run(
         space,
@@ -104,11 +107,11 @@ def test_the_median_rule_ends_the_poor_and_a_resumed_study_leaves_them(tmp_path)
         "out",
         "--extend",
         "--set",
-        "stop={target: 40}",
+        "stop={target: 60}",
         "--set",
-        "space.lr={grid: [0.3, 1e-7, 0.1, 0.2]}",
+        "space.lr={grid: [0.1, 1e-7, 0.05, 0.02]}",
     )
     assert again.returncode == 0, again.stderr
     assert epoch_lines(results, "0001") == lines
     assert table(results)[: len(rows)] == rows
-    assert {row[0] for row in table(results)} == {0.3, 1e-7, 0.1, 0.2}
+    assert {row[0] for row in table(results)} == {0.1, 1e-7, 0.05, 0.02}
