@@ -45,6 +45,7 @@ def main() -> None:
 def measure(packs: int) -> tuple[float, float]:
     """Seconds that so many packs of one run take, and the most memory of the driver, in MiB."""
     from study.cluster.joining import connect
+    from study.growth.supply import FixedPacks
     from study.space import Study
     from study.tuning.tuner import PackSearcher, make_tuner
 
@@ -57,7 +58,7 @@ def measure(packs: int) -> tuple[float, float]:
         formed = ledger.form_packs([[run] for run in ledger.remaining()], "session-001")
         given: dict[str, Any] = {}
         study = Study.model_validate({"name": "packs", "space": {}})
-        searcher = PackSearcher(formed, {}, given)
+        searcher = PackSearcher(FixedPacks(formed), {}, given)
         callback = callback_of(given, ledger)
         tuner = make_tuner(searcher, no_op(), {"CPU": 1.0}, study, results, "session-001", [callback])
         start = time.perf_counter()

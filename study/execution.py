@@ -3,7 +3,8 @@
 import contextlib
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import ray
 from rich.console import Console
@@ -13,26 +14,38 @@ from study.background import Background
 from study.cluster.joining import connect
 from study.cluster.nodes import describe_nodes
 from study.cluster.resources import concurrent_packs, node_resources, pack_resources
-from study.data import ImageData, load
+from study.data import hold_out, load
+from study.growing import expectation
+from study.growth.budget import Spending
+from study.growth.growing import Growth
+from study.growth.supply import Groups, Supply
 from study.phrasing import counted, say
-from study.plan.packs import largest_pack, packed
+from study.plan.packs import Pack, largest_pack, packed
+from study.plan.planned import PlannedRun
 from study.progress import ProgressDisplay
 from study.request import Request, check_room, check_same_data, input_errors
 from study.results import provenance
 from study.results.files import write_text
 from study.results.ledger import Ledger
 from study.results.paths import ResultsDirectory
+from study.space import Study
+
+if TYPE_CHECKING:
+    from study.tuning.callback import Listener
+    from study.tuning.trainable import Images
 
 
-def train(request: Request, results: ResultsDirectory, ledger: Ledger, console: Console) -> bool:
-    """Check images and cluster, write down what is about to happen, and run what remains.
+def train(
+    request: Request, results: ResultsDirectory, ledger: Ledger, growth: Growth, spending: Spending, console: Console
+) -> bool:
+    """Check images and cluster, write down what is about to happen, and run what remains and what the plan grows by.
 
     Returns:
         Whether it went well; False where the session broke. How far the runs came stands in the ledger.
     """
     study = request.study
     say(console, f"loading the images ({study.data}) ...")
-    loading = Background(lambda: load(study.data, request.data_dir, validation=study.validation))
+    loading = Background(lambda: _load(request))
     importing = Background(_import_tuner)
     # Ray takes SIGTERM for itself when it starts, so ours comes after it.
     with _ray(request.address), interrupts.terminate_as_interrupt():
@@ -41,15 +54,15 @@ def train(request: Request, results: ResultsDirectory, ledger: Ledger, console: 
             wanted = pack_resources(study.resources, nodes)
             check_room(request, wanted, nodes, console)
             slots = concurrent_packs(wanted, nodes)
-            data = loading.result()
-            check_same_data(results, data)
+            images = loading.result()
+            check_same_data(results, images["data"])
             facts = describe_nodes(results.path.resolve())
             importing.result()
         try:
             write_text(results.study, study.to_yaml())
             results.records.mkdir(exist_ok=True)
-            provenance.begin_session(results.provenance, data, study.precision, request.command, facts)
-            _run_packs(request, results, ledger, data, slots, wanted, console)
+            provenance.begin_session(results.provenance, images["data"], study.precision, request.command, facts)
+            _run_packs(request, results, ledger, growth, spending, images, slots, wanted, console)
         except KeyboardInterrupt:
             _end(ledger)
         except Exception as error:  # a full disk, a lost cluster: say so, then keep and report what there is
@@ -75,11 +88,21 @@ def _import_report() -> None:
     import analysis.report  # noqa: F401
 
 
+def _load(request: Request) -> "Images":
+    """The images without and, where winners are confirmed, with those that are held out."""
+    study = request.study
+    everything = load(study.data, request.data_dir)
+    data = hold_out(everything, study.validation)
+    return {"data": data, "all_data": everything if study.confirm and study.validation else None}
+
+
 def _run_packs(
     request: Request,
     results: ResultsDirectory,
     ledger: Ledger,
-    data: ImageData,
+    growth: Growth,
+    spending: Spending,
+    images: "Images",
     slots: int,
     wanted: dict[str, float],
     console: Console,
@@ -96,23 +119,69 @@ def _run_packs(
         say(console, f"warning: {problem}")
     scheduler = make_scheduler(study, ledger)
     remaining = ledger.remaining()
-    left = {run.key: ledger.runs[run.key].epochs_left for run in remaining}
-    largest = largest_pack(study.resources, on_gpu=wanted["GPU"] > 0)
-    groups = packed(remaining, left, slots, largest, whole=scheduler is not None)
     session = next_session(results.trials)
-    packs = ledger.form_packs(groups, session)
-    say(
-        console,
-        f"{study.name} on {data.name}: {len(remaining)} of {counted(len(ledger.runs), 'run')} to train, "
-        f"{counted(sum(left.values()), 'model-epoch')} in {counted(len(packs), 'pack')}, "
-        f"up to {min(len(packs), slots)} at once "
-        f"({counted(wanted['CPU'], 'CPU')} and {counted(wanted['GPU'], 'GPU')} each)",
-    )
+    largest = largest_pack(study.resources, on_gpu=wanted["GPU"] > 0)
+
+    whole = scheduler is not None
+
+    def split(runs: Sequence[PlannedRun]) -> Groups:
+        return packed(runs, {run.key: ledger.runs[run.key].epochs_left for run in runs}, slots, largest, whole=whole)
+
+    supply = Supply(ledger, growth, split, session, slots, spending.used_up)
+    packs = supply.begin()
+    _say_what_trains(request, images["data"].name, ledger, growth, packs, slots, wanted, console)
+    if supply.finished:
+        return
+    if request.report:
+        Background(_import_report)
+    with (
+        ProgressDisplay(console, ledger, [run.key for run in remaining], results.provenance) as display,
+        _listeners(study, ledger, results, display) as listener,
+    ):
+        run_packs(study, ledger, supply, found.states, images, results, session, wanted, listener, scheduler)
+
+
+def _say_what_trains(
+    request: Request,
+    images: str,
+    ledger: Ledger,
+    growth: Growth,
+    packs: Sequence[Pack],
+    slots: int,
+    wanted: dict[str, float],
+    console: Console,
+) -> None:
+    study, remaining = request.study, ledger.remaining()
+    epochs = sum(ledger.runs[run.key].epochs_left for run in remaining)
+    each = f"({counted(wanted['CPU'], 'CPU')} and {counted(wanted['GPU'], 'GPU')} each)"
     if packs:
-        if request.report:
-            Background(_import_report)
-        with ProgressDisplay(console, ledger, [run.key for run in remaining], results.provenance) as display:
-            run_packs(study, ledger, packs, found.states, data, results, session, wanted, display, scheduler)
+        say(
+            console,
+            f"{study.name} on {images}: {len(remaining)} of {counted(len(ledger.runs), 'run')} to train, "
+            f"{counted(epochs, 'model-epoch')} in {counted(len(packs), 'pack')}, "
+            f"up to {min(len(packs), slots)} at once {each}",
+        )
+    if not growth.finished:
+        say(console, f"{study.name} on {images}: {expectation(study)}, up to {slots} packs at once {each}")
+
+
+@contextlib.contextmanager
+def _listeners(
+    study: Study, ledger: Ledger, results: ResultsDirectory, display: ProgressDisplay
+) -> "Iterator[Listener]":
+    """Who hears of every change: the display, and of a search its copy for optuna-dashboard."""
+    if study.search.algorithm != "optuna":
+        yield display
+        return
+    from study.search.database import SearchDatabase
+    from study.tuning.callback import Listeners
+
+    database = SearchDatabase(study, ledger, results.search)
+    try:
+        yield Listeners([display, database])
+    finally:
+        database.update()
+        database.close()
 
 
 def _end(ledger: Ledger) -> None:

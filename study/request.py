@@ -21,7 +21,8 @@ Mode = Literal["start", "resume", "extend"]
 # These say how a study is run or read, not what it computes: they may change between its sessions.
 FREE_TO_CHANGE = ("question", "compare", "resources", "checkpoint", "data")
 # These say which runs there are; the plan itself is compared.
-PLANNED_BY = ("space", "configurations", "seeds", "search")
+PLANNED_BY = ("space", "configurations", "seeds", "search", "confirm", "budget")
+_OF_A_SEARCH = {"space", "configurations", "seeds", "search"}
 
 
 class InputError(Exception):
@@ -99,6 +100,10 @@ def check_plan(request: Request, results: ResultsDirectory, held: Sequence[Plann
     """
     if not results.study.exists():
         return
+    theirs = load_study(results.study)
+    _check_growth(request, theirs)
+    # What a search or a confirmation has asked for is no part of the plan that is known beforehand.
+    held = [each for each in held if each.stage == "explore" and request.study.search.algorithm != "optuna"]
     lost = list(missing(held, request.planned))
     if lost:
         by_chance = " (a random search draws other values under another version of numpy)"
@@ -108,12 +113,40 @@ def check_plan(request: Request, results: ResultsDirectory, held: Sequence[Plann
             "add them, or choose another folder with --results DIR"
         )
     if request.mode == "resume":
-        more = list(missing(request.planned, [*held, *planned_by(load_study(results.study))]))
+        more = list(missing(request.planned, [*held, *planned_by(theirs)]))
         if more:
             raise InputError(
                 f"these settings ask for runs that {results.path} does not hold: {describe(more)}; to add them to the "
                 "study, give --extend instead of --resume"
             )
+
+
+def _check_growth(request: Request, theirs: Study) -> None:
+    """Refuse another search than a study began with, and one that is longer unless that was asked for."""
+    ours = request.study
+    if "optuna" in (ours.search.algorithm, theirs.search.algorithm):
+        a, b = ours.model_dump(include=_OF_A_SEARCH), theirs.model_dump(include=_OF_A_SEARCH)
+        samples = a["search"].pop("samples", 0), b["search"].pop("samples", 0)
+        different = list(_different_keys(a, b))
+        if different:
+            raise InputError(
+                f"{request.results} holds another search ({'; '.join(different)}); what was found there was found by "
+                "its settings: choose another folder with --results DIR"
+            )
+        _check_longer(request, "search.samples", *samples)
+    for key in ("top", "seeds"):
+        wanted, there = (getattr(study.confirm, key, 0) for study in (ours, theirs))
+        _check_longer(request, f"confirm.{key}", wanted, there)
+
+
+def _check_longer(request: Request, key: str, ours: int, theirs: int) -> None:
+    if ours < theirs:
+        raise InputError(f"{key} is {ours}, and {request.results} was asked for {theirs}: an extension only adds")
+    if ours > theirs and request.mode == "resume":
+        raise InputError(
+            f"{key} is {ours}, and {request.results} was asked for {theirs}: to add to the study, give --extend "
+            "instead of --resume"
+        )
 
 
 def check_same_data(results: ResultsDirectory, data: ImageData) -> None:

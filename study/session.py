@@ -4,19 +4,27 @@ import contextlib
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import filelock
 from rich.console import Console
 
 from study import interrupts
 from study.exit_status import BROKEN, DONE, INTERRUPTED, SOME_FAILED
+from study.growing import growth_of
+from study.growth.budget import Spending
+from study.growth.growing import Growth
 from study.phrasing import counted, describe, ranges, say
 from study.plan.planned import missing
 from study.request import InputError, Request, check_folder, check_plan, input_errors
 from study.results.files import write_text
-from study.results.ledger import Ledger, RunStatus
+from study.results.ledger import Ledger
 from study.results.opening import open_ledger
 from study.results.paths import ResultsDirectory
+from study.results.provenance import hours_of_sessions
+from study.results.run_status import RunStatus
+
+Ending = Literal["completed", "failed", "interrupted", "out of budget", "broke"]
 
 
 def run(request: Request, console: Console) -> int:
@@ -38,16 +46,28 @@ def run(request: Request, console: Console) -> int:
         for problem in problems:
             say(console, f"warning: {problem}")
         well = True
-        if ledger.remaining() or any(missing(request.planned, ledger.planned)):
+        growth = growth_of(request.study, ledger)
+        spending = Spending(request.study, ledger, hours_of_sessions(results.provenance, results.trials_table))
+        if ledger.remaining() or any(missing(request.planned, ledger.planned)) or not growth.finished:
             # Ray takes seconds to import: only those who train wait for it.
             with interrupts.held():
                 from study.execution import train
 
-            well = train(request, results, ledger, console)
+            well = train(request, results, ledger, growth, spending, console)
         else:
             say(console, f"{request.study.name}: nothing to train, all {counted(len(ledger.runs), 'run')} have ended")
             write_text(results.study, request.study.to_yaml())
-        return _finish(request, results, ledger, console, well=well)
+        ending = _ending(ledger, growth, spending) if well else "broke"
+        return _finish(request, results, ledger, console, ending, spending)
+
+
+def _ending(ledger: Ledger, growth: Growth, spending: Spending) -> Ending:
+    """How a session ended that did not break."""
+    if ledger.outcome != "interrupted" and growth.finished:
+        return ledger.outcome
+    # What was under way when the budget was used up has ended; Ctrl-C ends it earlier.
+    cut_off = any(status.state == "interrupted" for status in ledger.runs.values())
+    return "out of budget" if spending.used_up() and not cut_off else "interrupted"
 
 
 def how_to_go_on(request: Request) -> str:
@@ -59,14 +79,16 @@ def _resume_command(request: Request) -> str:
     return request.command if request.mode != "start" else f"{request.command} --resume"
 
 
-def _finish(request: Request, results: ResultsDirectory, ledger: Ledger, console: Console, *, well: bool) -> int:
+def _finish(
+    request: Request, results: ResultsDirectory, ledger: Ledger, console: Console, ending: Ending, spending: Spending
+) -> int:
     """Curves, report and the last words; the exit status."""
     reported = True
     try:
         _report(request, results, console)
     except KeyboardInterrupt:
         say(console, f"the report was interrupted; to write it: python -m analysis {results.path}")
-        if ledger.outcome == "completed":
+        if ending in ("completed", "out of budget"):
             return INTERRUPTED
     except Exception:  # a full disk, say: what was trained is kept, and that should be the last word
         traceback.print_exc()
@@ -74,14 +96,15 @@ def _finish(request: Request, results: ResultsDirectory, ledger: Ledger, console
         reported = False
     say(console, f"results: {results.path}")
     _say_failed(ledger, results.path, console)
-    outcome = ledger.outcome
-    if not well:
+    if ending == "broke":
         say(console, f"the session broke off; what was trained is kept. To go on: {_resume_command(request)}")
         return BROKEN
-    if outcome == "interrupted":
+    if ending == "interrupted":
         say(console, how_to_go_on(request))
         return INTERRUPTED
-    if outcome == "failed":
+    if ending == "out of budget":
+        say(console, f"{spending.words()}; --resume with a larger budget goes on: {_resume_command(request)}")
+    if ending == "failed":
         say(console, f"to try the failed runs again: {_resume_command(request)}")
         return SOME_FAILED
     return DONE if reported else SOME_FAILED

@@ -11,6 +11,7 @@ RECORDS = "records"
 CURVES = "curves.parquet"
 TRIALS_TABLE = "trials.parquet"
 TRIALS = "trials"
+SEARCH = "search.db"
 REPORT = "report"
 LOCK = ".lock"
 STATE_FILE = "state.pt"  # in each checkpoint below trials/

@@ -55,16 +55,18 @@ class PlannedRun:
 
 
 def planned_by(study: Study) -> list[Planned]:
-    """All that a grid or random search asks for, in the order of the space file's axes.
+    """All that is known before anything runs: a grid or a random search, in the order of the space file's axes.
+
+    An optuna search asks for its configurations while it runs; see ``study.growth``.
 
     Raises:
-        PlanError: an optuna search or population based training.
+        PlanError: population based training.
         ValueError: a random search finds fewer different configurations than it is asked for.
     """
-    if study.search.algorithm == "optuna":
-        raise PlanError("search.algorithm optuna: not yet; use grid or random")
     if study.scheduler.name == "pbt":
         raise PlanError("scheduler.name pbt: not yet; use none, asha or median")
+    if study.search.algorithm == "optuna":
+        return []
     return [Planned(each, study.seed_list, reason=study.search.algorithm) for each in configurations(study)]
 
 

@@ -16,10 +16,12 @@ class History:
     Attributes:
         records: by trial_id.
         problems: lines and files that could not be read, each with its place.
+        forgotten: whether the lines have been let go of.
     """
 
     records: dict[str, Record] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    forgotten: bool = False
     _lines: dict[RunKey, list[EpochLine]] = field(default_factory=dict)
     _format_1_seeds: dict[str, tuple[int, ...]] = field(default_factory=dict)
     _headers: set[str] = field(default_factory=set)
@@ -50,7 +52,7 @@ class History:
 
     def forget_lines(self) -> None:
         """Free the memory of what has been taken up."""
-        self.records, self._lines = {}, {}
+        self.records, self._lines, self.forgotten = {}, {}, True
 
 
 def read_history(results: ResultsDirectory) -> History:

@@ -5,13 +5,12 @@ both once, and writes both from then on. Its table, trials.parquet, can be made 
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
 from study.contract.files import FORMAT
-from study.contract.records import EpochLine, Header, part_of
-from study.contract.states import ENDED, State, StopReason
+from study.contract.records import EpochLine, Header, part_of, read_record
+from study.contract.states import ENDED, StopReason
 from study.plan.beginnings import Family, families
 from study.plan.packs import Pack
 from study.plan.planned import Planned, PlannedRun, RunKey
@@ -21,89 +20,10 @@ from study.results.files import append_lines, replacing
 from study.results.history import History
 from study.results.paths import ResultsDirectory
 from study.results.plan_file import End, PlanFile
+from study.results.run_status import RunStatus
 from study.space.sections import Stop
 
 SECONDS_BETWEEN_WRITES = 10.0
-
-
-@dataclass
-class RunStatus:
-    """A row of trials.parquet: where a run stands.
-
-    Attributes:
-        planned: the run.
-        state: see ``study.contract.states``.
-        epochs_done: that its record holds from the first on, without a gap.
-        diverged: whether its loss was not finite in the last of these.
-        error: why it failed.
-        started: UTC, ISO 8601; of its last start.
-        ended: likewise.
-        host: machine of its last epoch.
-        device: of its last epoch.
-        pack: that trains it, or did last.
-        directory: of that pack below trials/.
-        reason: why it was stopped.
-        validation: accuracy on the held-out images after each epoch, in percent, of the epochs that the record holds.
-        finished: UTC, ISO 8601, of the same epochs.
-    """
-
-    planned: PlannedRun
-    state: State = "planned"
-    epochs_done: int = 0
-    diverged: bool = False
-    error: str | None = None
-    started: str | None = None
-    ended: str | None = None
-    host: str | None = None
-    device: str | None = None
-    pack: str | None = None
-    directory: str | None = None
-    reason: StopReason | None = None
-    validation: dict[int, float] = field(default_factory=dict)
-    finished: dict[int, str] = field(default_factory=dict)
-    _beyond: set[int] = field(default_factory=set)  # epochs that the record holds behind a gap
-
-    @property
-    def epochs_left(self) -> int:
-        """Until its planned epochs."""
-        return self.planned.run.configuration.epochs - self.epochs_done
-
-    def holds(self, epoch: int) -> bool:
-        """Whether the record holds an epoch."""
-        return epoch <= self.epochs_done or epoch in self._beyond
-
-    def add(self, line: EpochLine) -> None:
-        """The record holds one more epoch."""
-        epoch, place = line["epoch"], line["seeds"].index(self.planned.run.seed)
-        self._beyond.add(epoch)
-        if line["validation_accuracy"] is not None:
-            self.validation[epoch] = line["validation_accuracy"][place]
-        self.finished[epoch] = line["finished"]
-        while self.epochs_done + 1 in self._beyond:
-            self.epochs_done += 1
-            self._beyond.remove(self.epochs_done)
-        if epoch == self.epochs_done:
-            self.diverged, self.host, self.device = line["diverged"][place], line["host"], line["device"]
-
-    def row(self) -> dict[str, object]:
-        """As a row, the axes in columns of their own."""
-        planned = self.planned
-        return {
-            "trial_id": planned.trial_id,
-            "stage": planned.stage,
-            **planned.run.configuration.as_dict(),
-            "seed": planned.run.seed,
-            "state": self.state,
-            "epochs_done": self.epochs_done,
-            "reason": self.reason,
-            "error": self.error,
-            "started": self.started,
-            "ended": self.ended,
-            "host": self.host,
-            "device": self.device,
-            "pack": self.pack,
-            "directory": self.directory,
-        }
 
 
 class Ledger:
@@ -137,6 +57,11 @@ class Ledger:
         return list(self._plan.configurations.values())
 
     @property
+    def reasons(self) -> dict[str, str]:
+        """What asked for each configuration first, by trial_id."""
+        return {name: planned.reason for name, planned in self._plan.configurations.items()}
+
+    @property
     def outcome(self) -> Literal["completed", "failed", "interrupted"]:
         """How a session that is over has left the study: all runs ended, some failed, or some are still to train."""
         found = {status.state for status in self.runs.values()}
@@ -146,8 +71,11 @@ class Ledger:
 
     def ask_for(self, wanted: Iterable[Planned]) -> None:
         """Add runs to the plan; what it holds already stays as it is."""
+        before = set(self.runs)
         self._plan.add(wanted)
         self._follow_plan()
+        if self._history.forgotten:
+            self._take_beginnings({self._family_of[key] for key in self.runs if key not in before})
 
     def remaining(self) -> list[PlannedRun]:
         """The runs to train: of each family the longest, where it has not ended."""
@@ -258,9 +186,20 @@ class Ledger:
         for family in dict.fromkeys(self._family_of.values()):
             if len(family.runs) > 1:
                 for source in family.runs:
-                    lines = [part_of(line, {source.run.seed}) for line in self._history.lines_of(source.key)]
-                    self.record({source.trial_id: [line for line in lines if line is not None]})
+                    self._copy(source, self._history.lines_of(source.key))
         self._history.forget_lines()
+
+    def _take_beginnings(self, asked: Collection[Family]) -> None:
+        """The same for runs that were asked for while others trained."""
+        for family in asked:
+            for source in family.runs if len(family.runs) > 1 else ():
+                if self.runs[source.key].epochs_done:
+                    record, _ = read_record(self._results.record(source.trial_id))
+                    self._copy(source, record.lines if record else ())
+
+    def _copy(self, source: PlannedRun, lines: Iterable[EpochLine]) -> None:
+        parts = [part_of(line, {source.run.seed}) for line in lines]
+        self.record({source.trial_id: [part for part in parts if part is not None]})
 
     def _settle(self, status: RunStatus) -> None:
         """The state of a run that no process has, by what is written down."""

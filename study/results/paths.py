@@ -43,6 +43,11 @@ class ResultsDirectory:
         return self.path / files.TRIALS_TABLE
 
     @property
+    def search(self) -> Path:
+        """A search as Optuna's own database."""
+        return self.path / files.SEARCH
+
+    @property
     def lock(self) -> Path:
         """Held by the process that runs the study."""
         return self.path / files.LOCK

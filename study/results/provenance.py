@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,27 @@ def read_provenance(file: Path) -> dict[str, Any] | None:
     if not isinstance(content, dict) or not isinstance(content.get("data"), dict):
         raise ValueError(f"{file} does not hold a study's provenance")
     return content
+
+
+def hours_of_sessions(file: Path, last_change: Path) -> float:
+    """What all sessions so far took together, by the clock.
+
+    Args:
+        file: provenance.json.
+        last_change: a file that sessions write often: one that was killed ended then, as far as can be known.
+    """
+    content = read_provenance(file)
+    hours = 0.0
+    for session in content["sessions"] if content else ():
+        if session["ended"] is not None:
+            end = datetime.fromisoformat(session["ended"])
+        elif last_change.exists():
+            end = datetime.fromtimestamp(last_change.stat().st_mtime, UTC)
+        else:
+            continue
+        # A clock that was set back makes no time.
+        hours += max(0.0, (end - datetime.fromisoformat(session["started"])).total_seconds() / 3600)
+    return hours
 
 
 def describe_data(data: ImageData) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from study.contract.axes import AXES
 from study.space.axes import FORMS, in_words
 from study.space.sections import (
     AshaScheduler,
+    Budget,
     Checkpoint,
     Compare,
+    Confirm,
     GridSearch,
     MedianScheduler,
     NoScheduler,
@@ -46,6 +48,9 @@ _KEYS: dict[str, Collection[str]] = {
     "checkpoint": Checkpoint.model_fields,
     "stop": Stop.model_fields,
     "stop.plateau": Plateau.model_fields,
+    "confirm": Confirm.model_fields,
+    "budget": Budget.model_fields,
+    "search.points": AXES,
 }
 _TEXTS = {
     "missing": "is required",
@@ -148,7 +153,8 @@ def did_you_mean_elsewhere(key: str) -> str:
         section: {name for model in forms.values() for name in model.model_fields} - {SELECTED_BY[section]}
         for section, forms in _FORMS.items()
     }
-    known = {**known, **{section: _KEYS[section] for section in ("compare", "resources", "checkpoint", "stop", "")}}
+    sections = ("compare", "resources", "checkpoint", "confirm", "budget", "stop", "")
+    known = {**known, **{section: _KEYS[section] for section in sections}}
     for section, keys in known.items():
         near = difflib.get_close_matches(key, keys, n=1, cutoff=0.8)
         if near:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from study.contract.axes import Configuration
-from study.space.axes import Form, Grid, can_take, in_words, is_sampled, values_of
+from study.space.axes import Choice, Form, Grid, can_take, in_words, is_sampled, values_of
 from study.space.configurations import configurations, different_draws
 from study.space.sections import AshaScheduler
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from study.space.study import Study
 
 Path = tuple[str | int, ...]
+# The seeds of confirmations begin here, where those of no exploration reach: 10,000 is the most that a count gives.
+FIRST_CONFIRM_SEED = 10_000
 # What decides which configurations there are.
 _WHAT_IS_TRAINED: tuple[Path, ...] = (("space",), ("configurations",), ("search",))
 
@@ -39,11 +41,14 @@ def broken_rules(study: "Study") -> Iterator[Broken]:
     """All rules that the study does not keep; each part is valid in itself."""
     yield from _selection_has_validation(study)
     yield from _axes_differ(study)
+    yield from _confirmation_compares(study)
     wrong = [*_something_to_train(study), *(_list_stands_alone(study) if study.configurations else ())]
     yield from wrong
     if not wrong:
         yield from _entries_differ(study) if study.configurations else _search_fits_axes(study)
         yield from _enough_to_draw(study)
+        yield from _sampler_fits_axes(study)
+        yield from _points_occur(study)
         yield from _trials_can_be_compared(study)
         yield from _conditions_occur(study)
 
@@ -127,6 +132,7 @@ def _selection_has_validation(study: "Study") -> Iterator[Broken]:
     selecting = {
         "search.algorithm optuna": study.search.algorithm == "optuna",
         f"scheduler.name {study.scheduler.name}": study.scheduler.name != "none",
+        "confirm": study.confirm is not None,
         "stop.target": study.stop.target is not None,
         "stop.plateau": study.stop.plateau is not None,
     }
@@ -136,8 +142,57 @@ def _selection_has_validation(study: "Study") -> Iterator[Broken]:
             ("validation",),
             f"should be above 0 (5000, say): {' and '.join(reasons)} select{'s' if len(reasons) == 1 else ''} "
             "by validation accuracy, never by test accuracy",
-            (("search",), ("scheduler",), ("stop",), ("validation",)),
+            (("search",), ("scheduler",), ("confirm",), ("stop",), ("validation",)),
         )
+
+
+def _confirmation_compares(study: "Study") -> Iterator[Broken]:
+    if study.confirm is None:
+        return
+    if study.compare.baseline is None:
+        yield Broken(
+            ("confirm",),
+            "needs compare.baseline, which the winners are compared with, such as {num_blocks: 10, batch_norm: false}",
+            (("confirm",), ("compare",)),
+        )
+    if max(study.seed_list) >= FIRST_CONFIRM_SEED:
+        yield Broken(
+            ("seeds",),
+            f"should be below {FIRST_CONFIRM_SEED}: confirm uses the seeds from there on, so that they are fresh",
+            (("confirm",), ("seeds",)),
+        )
+
+
+def _sampler_fits_axes(study: "Study") -> Iterator[Broken]:
+    if study.search.algorithm != "optuna" or study.search.sampler != "cmaes":
+        return
+    needs = (("search",), ("space",))
+    drawn = {axis: form for axis, form in study.space.axes.items() if is_sampled(form)}
+    chosen = [axis for axis, form in drawn.items() if isinstance(form, Choice)]
+    if chosen:
+        yield Broken(
+            ("search", "sampler"),
+            f"cmaes draws numbers alone, and {' and '.join(f'space.{axis}' for axis in chosen)} "
+            f"{'is a choice' if len(chosen) == 1 else 'are choices'}: use tpe or gp",
+            needs,
+        )
+    elif len(drawn) == 1:
+        yield Broken(("search", "sampler"), "cmaes needs two drawn axes or more: use tpe or gp", needs)
+
+
+def _points_occur(study: "Study") -> Iterator[Broken]:
+    if study.search.algorithm != "optuna":
+        return
+    if len(study.search.points) > study.search.samples:
+        yield Broken(("search", "points"), f"are more than the {study.search.samples} samples", (("search",),))
+    for number, point in enumerate(study.search.points):
+        for axis, value in point.items():
+            form, path = study.space.axes[axis], ("search", "points", number, axis)
+            needs = (("search",), ("space", axis))
+            if not is_sampled(form):
+                yield Broken(path, f"space.{axis} is fixed: a point names axes that are drawn", needs)
+            elif not can_take(form, value):
+                yield Broken(path, f"{in_words([value])} is not a value of space.{axis}; possible: {form}", needs)
 
 
 def _trials_can_be_compared(study: "Study") -> Iterator[Broken]:
@@ -197,7 +252,8 @@ def _axes_differ(study: "Study") -> Iterator[Broken]:
 def _conditions_occur(study: "Study") -> Iterator[Broken]:
     """What is compared is trained: each value is one of its axis, and some configuration has them together."""
     conditions: dict[Path, Mapping[str, Any]] = {}
-    if study.compare.baseline is not None:
+    # What winners are compared with is trained beside them, whether the search may draw it or not.
+    if study.compare.baseline is not None and study.confirm is None:
         conditions["compare", "baseline"] = study.compare.baseline
     names: set[str] = set()
     for number, question in enumerate(study.compare.questions):

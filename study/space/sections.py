@@ -29,6 +29,15 @@ class Space(create_model("Axes", __base__=Model, **_fields)):
         return {axis: getattr(self, axis) for axis in AXES}
 
 
+def _not_empty(partial: dict[str, Value]) -> dict[str, Value]:
+    if not partial:
+        raise PydanticCustomError("empty", "should give a value of at least one axis")
+    return partial
+
+
+Condition = Annotated[PartialConfiguration, AfterValidator(_not_empty), Field(json_schema_extra={"minProperties": 1})]
+
+
 class GridSearch(Model):
     """Every combination of the grids."""
 
@@ -55,9 +64,13 @@ class OptunaSearch(Model):
     samples: Samples
     """How many configurations to draw."""
     seed: Seed = 0
-    """Seed of the sampler."""
-    sampler: Literal["tpe", "random", "qmc", "gp"] = "tpe"
-    """Optuna's sampler."""
+    """Seed of the sampler: with max_concurrent 1, the same seed suggests the same configurations."""
+    sampler: Literal["tpe", "gp", "cmaes", "qmc", "random"] = "tpe"
+    """Optuna's sampler: tpe, gp (a Gaussian process), cmaes (numbers alone), qmc (a Sobol sequence) or random."""
+    max_concurrent: Annotated[int, Field(ge=1)] | None = None
+    """How many configurations train at once; as many as the devices take where it is left out."""
+    points: Annotated[tuple[Condition, ...], Field(strict=False)] = ()
+    """What to try first, each by the values of some of the axes that are drawn."""
 
 
 class NoScheduler(Model):
@@ -151,19 +164,10 @@ class Resources(Model):
     """How many runs a pack has; auto: from the devices, their memory and the runs that there are."""
 
 
-def _not_empty(partial: dict[str, Value]) -> dict[str, Value]:
-    if not partial:
-        raise PydanticCustomError("empty", "should give a value of at least one axis")
-    return partial
-
-
 def _rising(thresholds: tuple[float, ...]) -> tuple[float, ...]:
     if list(thresholds) != sorted(set(thresholds)):
         raise PydanticCustomError("rising", "should rise, each value once")
     return thresholds
-
-
-Condition = Annotated[PartialConfiguration, AfterValidator(_not_empty), Field(json_schema_extra={"minProperties": 1})]
 
 
 class Question(Model):
@@ -201,3 +205,21 @@ class Checkpoint(Model):
     """Epochs between two checkpoints."""
     keep: Annotated[int, Field(ge=1)] = 2
     """How many of the newest are kept."""
+
+
+class Confirm(Model):
+    """The best configurations again, with fresh seeds, on training and validation images, beside the baseline."""
+
+    top: Annotated[int, Field(ge=1, le=100)] = 3
+    """How many of the best, by validation accuracy."""
+    seeds: Annotated[int, Field(ge=2, le=10_000)] = 10
+    """Seeds of each of them and of the baseline; none that an explored run has."""
+
+
+class Budget(Model):
+    """Where to end: nothing new is started after it, and a session that is given more goes on."""
+
+    hours: Annotated[float, Field(gt=0)] | None = None
+    """Of all sessions together, by the clock."""
+    model_epochs: Annotated[int, Field(ge=1)] | None = None
+    """Epochs of a run, trained in all sessions together."""

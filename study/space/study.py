@@ -21,8 +21,10 @@ from study.space.axis_types import PartialConfiguration
 from study.space.rules import broken_rules
 from study.space.sections import (
     AshaScheduler,
+    Budget,
     Checkpoint,
     Compare,
+    Confirm,
     GridSearch,
     MedianScheduler,
     NoScheduler,
@@ -96,6 +98,10 @@ class Study(Model):
     """Whether poor trials end early."""
     stop: Stop = Stop()
     """When a run has trained enough."""
+    confirm: Confirm | None = None
+    """Whether the best configurations are trained again with fresh seeds, and compared with the baseline."""
+    budget: Budget | None = None
+    """Where the study ends though more is asked for."""
     resources: Resources = Resources()
     """What each pack of runs is given."""
     compare: Compare = Compare()
@@ -150,4 +156,5 @@ class Study(Model):
         values = self.model_dump()
         if not self.configurations:
             del values["configurations"]
+        values = {key: value for key, value in values.items() if key not in ("confirm", "budget") or value is not None}
         return write_yaml(values)

@@ -36,6 +36,38 @@ class Listener(Protocol):
         """A pack ended by itself, was stopped or failed."""
 
 
+class Listeners:
+    """Several listeners as one, each told in turn."""
+
+    def __init__(self, listeners: Sequence[Listener]) -> None:
+        self._listeners = listeners
+
+    def started(self, pack: Pack) -> None:
+        """See ``Listener``."""
+        for each in self._listeners:
+            each.started(pack)
+
+    def computing(self, described: Mapping[str, str]) -> None:
+        """See ``Listener``."""
+        for each in self._listeners:
+            each.computing(described)
+
+    def epoch(self, pack: Pack, lines: Sequence[tuple[str, EpochLine]]) -> None:
+        """See ``Listener``."""
+        for each in self._listeners:
+            each.epoch(pack, lines)
+
+    def interrupted(self) -> None:
+        """See ``Listener``."""
+        for each in self._listeners:
+            each.interrupted()
+
+    def ended(self, pack: Pack, error: str | None) -> None:
+        """See ``Listener``."""
+        for each in self._listeners:
+            each.ended(pack, error)
+
+
 class LedgerCallback(tune.Callback):
     """The only writer of records: hands every reported epoch to the ledger, which waits until it is on the disk.
 

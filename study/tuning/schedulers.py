@@ -15,7 +15,8 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, MedianSt
 
 from study.contract.records import EpochLine
 from study.contract.states import ENDED
-from study.results.ledger import Ledger, RunStatus
+from study.results.ledger import Ledger
+from study.results.run_status import RunStatus
 from study.space import Study
 from study.space.sections import AshaScheduler, MedianScheduler
 
@@ -175,8 +176,7 @@ def make_scheduler(study: Study, ledger: Ledger) -> ConfigurationScheduler | Non
     scheduler = study.scheduler
     if not isinstance(scheduler, AshaScheduler | MedianScheduler):
         return None
-    (epochs,) = study.axis_values("epochs") or ()
-    judge = Judge(scheduler, int(epochs))
+    judge = Judge(scheduler, max(map(int, study.axis_values("epochs") or ())))
     explored = _explored(ledger)
     for report in sorted(report for name, statuses in explored.items() for report in _reports(name, statuses)):
         if report.decided:

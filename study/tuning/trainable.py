@@ -17,6 +17,7 @@ from study.contract.axes import Configuration, Value
 from study.contract.files import FORMAT, STATE_FILE
 from study.contract.records import MEASURES, EpochLine
 from study.contract.runs import Run
+from study.contract.states import Stage
 from study.data import ImageData
 from study.plan.packs import Pack
 from study.plan.planned import PlannedRun
@@ -41,6 +42,7 @@ class PackConfig(TypedDict):
     """Ray Tune's ``config`` of a pack, below the key ``pack``."""
 
     pack_id: str
+    stage: Stage
     runs: list[RunConfig]
 
 
@@ -57,6 +59,13 @@ class Checkpoint(TypedDict):
     training: dict[str, Any]
     lines: list[tuple[str, EpochLine]]
     validation: list[list[float]]
+
+
+class Images(TypedDict):
+    """What packs train on: those of the stage ``confirm`` on all images, the held-out ones among them, if any do."""
+
+    data: ImageData
+    all_data: ImageData | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +87,10 @@ class PackSettings:
 
 def config_of(pack: Pack, states: "dict[tuple[str, int], tuple[Path, int]]") -> PackConfig:
     """The pack as Ray Tune's configuration, plain values alone."""
-    return PackConfig(pack_id=pack.pack_id, runs=[_run_config(run, states.get(run.key)) for run in pack.runs])
+    stage = pack.runs[0].stage
+    return PackConfig(
+        pack_id=pack.pack_id, stage=stage, runs=[_run_config(run, states.get(run.key)) for run in pack.runs]
+    )
 
 
 def _run_config(run: PlannedRun, state: tuple[Path, int] | None) -> RunConfig:
@@ -106,11 +118,12 @@ class PackTrainable(tune.Trainable):
         config: dict[str, Any],
         data: ImageData | None = None,
         settings: PackSettings | None = None,
+        all_data: ImageData | None = None,
     ) -> None:
         """Take note of the pack."""
         assert data is not None
         assert settings is not None
-        self._data, self._settings = data, settings
+        self._data, self._all_data, self._settings = data, all_data, settings
         self._take(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -194,7 +207,7 @@ class PackTrainable(tune.Trainable):
             states, self._validation = _load_states(self._pack["runs"])
         training = Training(
             [Run(Configuration.of(run["configuration"]), run["seed"]) for run in self._pack["runs"]],
-            self._data,
+            self._data if self._pack["stage"] == "explore" else self._all_data or self._data,
             device=self._device,
             precision=self._settings.precision,
             states=states,

@@ -2,7 +2,6 @@
 
 import logging
 import os
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -11,7 +10,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
-from study.data import ImageData
+from study.growth.supply import PackSource
 from study.plan.packs import Pack
 from study.plan.planned import RunKey
 from study.results.ledger import Ledger
@@ -19,7 +18,7 @@ from study.results.paths import ResultsDirectory
 from study.space import Study
 from study.tuning.callback import LedgerCallback, Listener
 from study.tuning.checkpoints import StateRef
-from study.tuning.trainable import PackSettings, PackTrainable, config_of
+from study.tuning.trainable import Images, PackSettings, PackTrainable, config_of
 
 # A killed worker or node is no fault of the pack: it is started again from its checkpoint this often.
 MAX_FAILURES = 2
@@ -31,26 +30,27 @@ class PackSearcher(Searcher):
     """Hands Ray Tune one pack after another; a searcher to Ray, which asks it when it has room for a trial.
 
     Args:
-        packs: those to run, in this order.
+        source: where they come from.
         states: a checkpoint for each run that does not start from nothing.
         given: every pack that was handed over, by pack_id; filled here.
     """
 
-    def __init__(self, packs: Sequence[Pack], states: Mapping[RunKey, StateRef], given: dict[str, Pack]) -> None:
+    def __init__(self, source: PackSource, states: Mapping[RunKey, StateRef], given: dict[str, Pack]) -> None:
         super().__init__(metric=None, mode=None)
-        self._waiting = deque(packs)
-        self._states, self._given = dict(states), given
+        self._source, self._states, self._given = source, dict(states), given
+        self._packs: dict[str, Pack] = {}  # by Ray's trial_id
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
-        """The next pack; Ray's word for the end when there is none."""
-        if not self._waiting:
-            return cast(Any, Searcher.FINISHED)
-        pack = self._waiting.popleft()
-        self._given[pack.pack_id] = pack
+        """The next pack; None where that waits for another to end, and Ray's word for the end when there is none."""
+        pack = self._source.next()
+        if pack is None:
+            return cast(Any, Searcher.FINISHED) if self._source.finished else None
+        self._given[pack.pack_id] = self._packs[trial_id] = pack
         return {"pack": config_of(pack, self._states)}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """The callback tells the ledger; there is nothing to learn here."""
+        """There is room for another one; the callback tells the ledger."""
+        self._source.ended(self._packs[trial_id])
 
     def save(self, checkpoint_path: str) -> None:
         """Ray saves its searchers now and then; a session is never restored from that."""
@@ -103,16 +103,16 @@ def make_tuner(
 def run_packs(
     study: Study,
     ledger: Ledger,
-    packs: Sequence[Pack],
+    source: PackSource,
     states: Mapping[RunKey, StateRef],
-    data: ImageData,
+    data: Images,
     results: ResultsDirectory,
     session: str,
     resources: Mapping[str, float],
     listener: Listener,
     scheduler: TrialScheduler | None = None,
 ) -> None:
-    """Run packs, each from its runs' newest states; blocks until they end, or until the user interrupts.
+    """Run what the source gives, each run from its newest state; blocks until that ends, or the user interrupts.
 
     The images go into Ray's object store once, and every pack of a node maps the same copy.
     """
@@ -122,10 +122,10 @@ def run_packs(
         cpus=study.resources.cpus,
         stop=study.stop,
     )
-    trainable = tune.with_parameters(PackTrainable, data=data, settings=settings)
+    trainable = tune.with_parameters(PackTrainable, settings=settings, **data)
     given: dict[str, Pack] = {}
     callback = LedgerCallback(given, ledger, listener)
-    searcher = PackSearcher(packs, states, given)
+    searcher = PackSearcher(source, states, given)
     tuner = make_tuner(searcher, trainable, resources, study, results, session, [callback], scheduler)
     # Ray's own advice on how to restore its experiment would mislead: a study is resumed with --resume.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)

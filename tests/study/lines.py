@@ -17,7 +17,7 @@ def line(
     validation: float | None = None,
     finished: str = "2026-11-26T00:00:00+00:00",
 ) -> EpochLine:
-    """An epoch of the runs with these seeds; the values of seed s lie s above ``value`` and ``validation``."""
+    """An epoch of the runs with these seeds; the values of seed s lie s above ``value``."""
     each = [value + seed for seed in seeds]
     return EpochLine(
         epoch=epoch,
@@ -26,7 +26,7 @@ def line(
         seconds=[1.0 * epoch] * len(seeds),
         train_loss=[None if diverged else 1.0] * len(seeds),
         train_accuracy=each,
-        validation_accuracy=None if validation is None else [validation + seed for seed in seeds],
+        validation_accuracy=None if validation is None else [validation] * len(seeds),
         test_accuracy=each,
         diverged=[diverged] * len(seeds),
         finished=finished,

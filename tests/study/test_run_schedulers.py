@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pandas as pd
 import pytest
+from optuna.trial import TrialState
 
 from study.results.machine import available_cpus
 from tests.study.commands import epoch_lines, run, start, wait_for_epoch, write_space
@@ -43,7 +45,7 @@ def table(results: Path) -> list[tuple[Any, ...]]:
     return list(runs[["lr", "seed", "state", "epochs_done", "reason"]].itertuples(index=False, name=None))
 
 
-def curves(results: Path) -> dict[str, Mapping[Any, Any]]:
+def curves(results: Path) -> Mapping[Any, float]:
     rows = pd.read_parquet(results / "curves.parquet")
     return rows.set_index(["trial_id", "seed", "epoch"])["validation_accuracy"].to_dict()
 
@@ -115,3 +117,30 @@ def test_the_median_rule_ends_the_poor_and_a_resumed_study_leaves_them(tmp_path)
     assert epoch_lines(results, "0001") == lines
     assert table(results)[: len(rows)] == rows
     assert {row[0] for row in table(results)} == {0.1, 1e-7, 0.05, 0.02}
+
+
+SEARCH = """\
+name: search
+data: digits
+space:
+  num_blocks: 0
+  lr: {loguniform: [1.0e-7, 0.2]}
+  epochs: 4
+seeds: 2
+validation: 100
+search: {algorithm: optuna, samples: 6, max_concurrent: 1}
+scheduler: {name: asha, grace_period: 1, reduction_factor: 2}
+"""
+
+
+def test_a_search_knows_what_the_scheduler_ended(tmp_path):
+    ran = run(write_space(tmp_path, SEARCH), "--results", "out", "--no-report")
+    assert ran.returncode == 0, ran.stderr
+    results = tmp_path / "out"
+    rows = table(results)
+    stopped = {row[0] for row in rows if row[4] == "scheduler"}
+    assert 1 <= len(stopped) <= 5
+    search = optuna.load_study(study_name="search", storage=f"sqlite:///{results / 'search.db'}")
+    assert {trial.params["lr"] for trial in search.trials if trial.state == TrialState.PRUNED} == stopped
+    assert len(search.trials) == 6
+    assert all(trial.intermediate_values for trial in search.trials)

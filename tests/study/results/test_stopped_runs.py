@@ -43,8 +43,8 @@ def ends(folder: Path) -> list[tuple[str, str, list[list[object]]]]:
 
 def test_a_run_that_met_its_target_is_stopped_for_that_reason_and_stays_so(tmp_path):
     ledger = begun(tmp_path, [Planned(LONG, (0, 1))])
-    # The values of seed 1 lie one above those of seed 0.
-    ledger.record({"0000": [line(1, (0, 1), validation=30), line(2, (0, 1), validation=49)]})
+    ledger.record({"0000": [line(1, (0, 1), validation=30)]})
+    ledger.record({"0000": [line(2, (0,), validation=49.9), line(2, (1,), validation=50)]})
     for each in (ledger, opened(tmp_path)):
         assert (each.runs["0000", 1].state, each.runs["0000", 1].reason) == ("stopped", "target")
         assert [run.key for run in each.remaining()] == [("0000", 0)]

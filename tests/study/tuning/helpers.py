@@ -8,6 +8,7 @@ from ray import tune
 
 from study.contract.axes import Configuration
 from study.contract.records import EpochLine
+from study.growth.supply import FixedPacks
 from study.plan.packs import Pack
 from study.plan.planned import Planned, PlannedRun, RunKey
 from study.results.ledger import Ledger
@@ -68,7 +69,7 @@ def fit(
     settings = PackSettings("float32", stop_when_diverged=stop_when_diverged, cpus=1, stop=stop or Stop())
     with_data: Any = tune.with_parameters(trainable, data=tiny_data(validation=validation), settings=settings)
     callback = LedgerCallback(given, ledger, Silence())
-    searcher = PackSearcher(packs, states or {}, given)
+    searcher = PackSearcher(FixedPacks(packs), states or {}, given)
     resources = {"CPU": 1, "GPU": gpus}
     outcome = make_tuner(searcher, with_data, resources, a_study(folder), results, session, [callback]).fit()
     ledger.interrupt()

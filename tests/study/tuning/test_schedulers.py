@@ -113,7 +113,7 @@ class Session:
         self.clock += 1
         finished = f"2026-11-27T00:00:{self.clock:09.6f}+00:00"
         seeds = [run.run.seed for run in pack.runs]
-        row = line(epoch, seeds, validation=value - 0.5, finished=finished)
+        row = line(epoch, seeds, validation=value, finished=finished)
         result: dict[str, Any] = {"lines": [(trial_id, row)]}
         done = epoch == EPOCHS
         stops = not done and self.scheduler.on_trial_result(None, trial, result) == "STOP"
@@ -237,7 +237,7 @@ def test_a_run_that_has_diverged_counts_with_its_last_accuracy(session):
         trial, _ = session._start(trial_id)
         lost = [line(1, (0,), diverged=True, validation=10.0)] if first is None else []
         session.ledger.record({trial_id: lost})
-        rows = [line(3, (1,), validation=second - 1)]
+        rows = [line(3, (1,), validation=second)]
         if first is not None:
             rows.insert(0, line(3, (0,), validation=first))
         return session.scheduler.on_trial_result(None, trial, {"lines": [(trial_id, row) for row in rows]})

@@ -76,9 +76,9 @@ def witness(trainable: type[PackTrainable], folder: Path) -> type[PackTrainable]
     """The trainable with the folder it writes to; Ray's processes were started before the test knew it."""
 
     class WithFolder(trainable):
-        def setup(self, config: dict[str, Any], data: Any = None, settings: Any = None) -> None:
+        def setup(self, config: dict[str, Any], data: Any = None, settings: Any = None, all_data: Any = None) -> None:
             os.environ["PYTEST_WITNESS"] = str(folder)
-            super().setup(config, data, settings)
+            super().setup(config, data, settings, all_data)
 
     return WithFolder
 

@@ -7,6 +7,7 @@ import ray
 from ray import tune
 
 from study.cluster.resources import concurrent_packs, pack_resources
+from study.growth.supply import FixedPacks
 from study.plan.packs import Pack
 from study.plan.planned import planned_by, runs_of
 from study.results.paths import ResultsDirectory
@@ -35,7 +36,7 @@ def test_half_a_gpu_a_pack_runs_eight_packs_on_four_gpus(tmp_path, monkeypatch):
         trainable = tune.with_parameters(Probe, folder=str(seen_folder), together=8)
         results = ResultsDirectory(tmp_path / "results")
         packs = [Pack(f"p{number:04d}", (run,)) for number, run in enumerate(runs_of(planned_by(study)))]
-        searcher = PackSearcher(packs, {}, {})
+        searcher = PackSearcher(FixedPacks(packs), {}, {})
         outcome = make_tuner(searcher, trainable, resources, study, results, "session-001").fit()
     finally:
         ray.shutdown()

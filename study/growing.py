@@ -1,0 +1,32 @@
+"""How the plan of a study grows while it runs."""
+
+from study.growth.confirmation import Confirmation
+from study.growth.growing import Growth, InTurn
+from study.phrasing import counted
+from study.results.ledger import Ledger
+from study.space import Study
+
+
+def growth_of(study: Study, ledger: Ledger) -> InTurn:
+    """What a study asks for beyond the runs that are known before it starts: a search, the winners again."""
+    growths: list[Growth] = []
+    if study.search.algorithm == "optuna":
+        # Optuna takes a second to import: only a search waits for it.
+        from study.search.search import Search
+
+        growths.append(Search(study, ledger))
+    if study.confirm is not None:
+        growths.append(Confirmation(study, ledger))
+    return InTurn(growths)
+
+
+def expectation(study: Study) -> str:
+    """What a study may still ask for, in words."""
+    said = []
+    if study.search.algorithm == "optuna":
+        samples = counted(study.search.samples, "configuration")
+        said.append(f"a search of {samples} with {counted(len(study.seed_list), 'seed')} each")
+    if study.confirm is not None:
+        best = "the best one" if study.confirm.top == 1 else f"the best {study.confirm.top}"
+        said.append(f"then {best} again with {counted(study.confirm.seeds, 'fresh seed')} beside the baseline")
+    return ", ".join(said)
