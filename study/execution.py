@@ -46,8 +46,8 @@ def train(
     say(console, f"loading the images ({study.data}) ...")
     loading = Background(lambda: _load(request))
     importing = Background(_import_tuner)
-    # Ray takes SIGTERM for itself when it starts, so ours comes after it.
-    with _ray(request.address), interrupts.terminate_as_interrupt():
+    # Ray takes SIGTERM for itself when it starts, so ours comes after it once more.
+    with _ray(request, results), interrupts.ends_as_interrupts():
         with input_errors():
             nodes = node_resources()
             wanted = pack_resources(study.resources, nodes)
@@ -186,8 +186,17 @@ def _end(ledger: Ledger) -> None:
 
 
 @contextlib.contextmanager
-def _ray(address: str | None) -> Iterator[None]:
+def _ray(request: Request, results: ResultsDirectory) -> Iterator[None]:
+    def died(name: str) -> None:
+        print(
+            f"the session broke off: Ray's {name} died, perhaps for want of memory; what was trained is kept. "
+            f"To go on: {request.command_that_goes_on}",
+            flush=True,
+        )
+        with contextlib.suppress(OSError, ValueError):
+            provenance.end_session(results.provenance, "interrupted")
+
     with contextlib.ExitStack() as stack:
         with input_errors(), interrupts.held():
-            stack.enter_context(connected(address))
+            stack.enter_context(connected(request.address, died))
         yield

@@ -54,6 +54,11 @@ class Request:
     report: bool
     command: str
 
+    @property
+    def command_that_goes_on(self) -> str:
+        """What to enter after the study was broken off."""
+        return self.command if self.mode != "start" else f"{self.command} --resume"
+
 
 def check_folder(request: Request, results: ResultsDirectory) -> None:
     """Refuse a results directory that holds something else than the user thinks.

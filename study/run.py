@@ -9,17 +9,19 @@ from pathlib import Path
 
 from study import interrupts
 from study.exit_status import BAD_INPUT, INTERRUPTED
+from study.output import sturdy_output
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a study; the exit status is one of ``study.exit_status``."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(arguments)
-    try:
-        return _run(options, command_line(arguments))
-    except KeyboardInterrupt:
-        print("interrupted before anything was started")
-        return INTERRUPTED
+    with sturdy_output(), interrupts.ends_as_interrupts():
+        try:
+            return _run(options, command_line(arguments))
+        except KeyboardInterrupt:
+            print("interrupted before anything was started")
+            return INTERRUPTED
 
 
 def _run(options: argparse.Namespace, command: str) -> int:

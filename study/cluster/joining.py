@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import ray
@@ -26,8 +26,12 @@ class ClusterError(ValueError):
 
 
 @contextlib.contextmanager
-def connected(address: str | None) -> Iterator[None]:
+def connected(address: str | None, died: Callable[[str], None]) -> Iterator[None]:
     """Start Ray on this machine, or join the cluster at ``address``; leave it at the end.
+
+    Args:
+        address: None for a Ray of this machine.
+        died: see ``local_ray``.
 
     Raises:
         ClusterError: there is no cluster at the address.
@@ -37,7 +41,7 @@ def connected(address: str | None) -> Iterator[None]:
         os.environ.setdefault(name, value)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
-        with local_ray(quiet):
+        with local_ray(quiet, died):
             yield
         return
     _check_reachable(address)

@@ -5,17 +5,22 @@ import logging
 import os
 import resource
 import secrets
+import shutil
+import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import ray
 
 from study.cluster import temporary
+from study.cluster.watching import watched
+from study.exit_status import BROKEN
 from study.results.machine import available_cpus
 
 _log = logging.getLogger(__name__)
+_ENDING = {signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
 _FILES = 65536  # that Ray and its workers may have open, as far as the system lets them
 
 
@@ -24,11 +29,12 @@ class NoRayError(ValueError):
 
 
 @contextlib.contextmanager
-def local_ray(options: dict[str, Any]) -> Iterator[None]:
+def local_ray(options: dict[str, Any], died: Callable[[str], None]) -> Iterator[None]:
     """Start Ray on this machine; with its end its processes, sockets and logs are gone.
 
     Args:
         options: further ones of ``ray.init``.
+        died: says that a process that Ray cannot do without has died, by its name; this program ends after that.
 
     Raises:
         NoRayError: it cannot start.
@@ -53,6 +59,7 @@ def local_ray(options: dict[str, Any]) -> Iterator[None]:
             _start(folder, options)
         except Exception as error:  # OSError, ValueError, RuntimeError, TimeoutError: Ray has no one kind for it
             raise NoRayError(f"Ray cannot start on this machine: {first_line(error)}") from error
+        stack.enter_context(watched(lambda name: _give_up(name, folder, died)))
         yield
 
 
@@ -62,13 +69,29 @@ def first_line(error: Exception) -> str:
 
 
 def _start(folder: Path, options: dict[str, Any]) -> None:
-    ray.init(address="local", num_cpus=available_cpus(), include_dashboard=False, _temp_dir=str(folder), **options)
+    """Start Ray, whose processes are to hear none of the signals that end this one: it ends them itself.
+
+    A batch system sends them to every process of a job; a study whose Ray is gone cannot stop well.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        ray.init(address="local", num_cpus=available_cpus(), include_dashboard=False, _temp_dir=str(folder), **options)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _give_up(name: str, folder: Path, died: Callable[[str], None]) -> NoReturn:
+    """End this program: without Ray its main thread waits, and cannot be woken."""
+    try:
+        died(name)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os._exit(BROKEN)
 
 
 def _use_a_token() -> None:
     """Let nobody else in: Ray's ports are open to the network. Ray would keep its own token in the home folder."""
     if os.environ.keys().isdisjoint({"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}):
-        os.environ["RAY_AUTH_MODE"] = "token"
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
