@@ -187,16 +187,15 @@ def _end(ledger: Ledger) -> None:
 
 @contextlib.contextmanager
 def _ray(request: Request, results: ResultsDirectory) -> Iterator[None]:
-    def died(name: str) -> None:
-        print(
-            f"the session broke off: Ray's {name} died, perhaps for want of memory; what was trained is kept. "
-            f"To go on: {request.command_that_goes_on}",
-            flush=True,
-        )
+    def last_words(name: str) -> str:
         with contextlib.suppress(OSError, ValueError):
             provenance.end_session(results.provenance, "interrupted")
+        return (
+            f"the session broke off: Ray's {name} died, perhaps for want of memory; what was trained is kept. "
+            f"To go on: {request.command_that_goes_on}"
+        )
 
     with contextlib.ExitStack() as stack:
         with input_errors(), interrupts.held():
-            stack.enter_context(connected(request.address, died))
+            stack.enter_context(connected(request.address, last_words))
         yield

@@ -142,4 +142,7 @@ def _quoted(text: str) -> str:
 
 
 if __name__ == "__main__":
+    # python -m looks into the working directory first, where a folder of the user's may be called analysis too.
+    if not sys.flags.safe_path and Path(sys.path[0]).resolve() != Path(__file__).resolve().parents[1]:
+        del sys.path[0]
     sys.exit(main())

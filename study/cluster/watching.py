@@ -4,6 +4,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from ray._private import worker
 
@@ -27,7 +28,7 @@ def watched(died: Callable[[str], None]) -> Iterator[None]:
                 over.set()
                 died(name)
 
-    node = worker._global_node
+    node: Any = worker._global_node
     if node is not None and hasattr(os, "waitid"):  # macOS has none before Python 3.13
         for name in _NEEDED:
             for info in node.all_processes.get(name, ()):
