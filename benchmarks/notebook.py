@@ -18,7 +18,7 @@ from benchmarks.shared_images import TEST, TRAIN, sizes
 from benchmarks.stopwatch import Stopwatch
 from study.contract.axes import Configuration
 from study.data import ImageData
-from tests.study.training.plain_network import PlainNetwork
+from study.training.plain import PlainNetwork
 
 BATCH_SIZE = 128
 # Batches that a short measurement leaves out: the workers start with the first, and run ahead of the last.

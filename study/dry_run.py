@@ -1,29 +1,111 @@
-"""``--dry-run``: what a study would train, without starting anything."""
+"""``--dry-run``: what a study would train and what that would take, without starting it."""
 
 from collections.abc import Sequence
 
 from rich.console import Console
 
+from study.contract.axes import Configuration
 from study.contract.files import trial_id
+from study.data import DataError
+from study.data.sizes import Sizes, sizes
 from study.exit_status import DONE
-from study.phrasing import counted, describe, ranges, say
-from study.plan.beginnings import families
+from study.growing import expectation
+from study.phrasing import byte_size, counted, describe, duration, ranges, say
+from study.plan.beginnings import Family, families
+from study.plan.packs import Pack, cost, largest_pack, pack_id, packed
 from study.plan.planned import Planned, runs_of
 from study.space import Study
+from study.typical import model_epochs, typical
+
+MOST_SHAPES = 3
 
 
-def show(study: Study, planned: Sequence[Planned], console: Console) -> int:
-    """Print every configuration and the totals; the exit status."""
+def show(study: Study, planned: Sequence[Planned], console: Console, *, measure: bool = True) -> int:
+    """Print every configuration, the totals and what they would take; the exit status.
+
+    Args:
+        study: to run.
+        planned: its plan.
+        console: to print on.
+        measure: train for some seconds, to estimate the time.
+    """
     for number, each in enumerate(planned):
         say(console, f"{trial_id(number)}  {describe(each.configuration)}")
     runs = runs_of(planned)
-    trained = [family.longest.run.configuration.epochs for family in families(runs)]
+    if planned:
+        say(
+            console,
+            f"{study.name}: {counted(len(planned), 'configuration')} with {counted(len(study.seed_list), 'seed')} "
+            f"({ranges(study.seed_list)}): {counted(len(runs), 'run')}, "
+            f"{counted(model_epochs(planned), 'model-epoch')}",
+        )
+    beginnings = len(runs) - len(families(runs))
+    if beginnings:
+        said = f"{counted(beginnings, 'run')} of these"
+        say(console, f"{said}, the beginnings of longer ones, need no training")
+    whole = typical(study)
+    if growth := expectation(study):
+        say(console, f"{study.name}: {growth}: about {counted(model_epochs(whole), 'model-epoch')} in all")
+    if measure:
+        try:
+            count = sizes(study.data, study.validation)
+        except (DataError, OSError) as error:
+            say(console, f"how long it takes cannot be estimated: {error}")
+        else:
+            _show_estimate(study, families(runs_of(whole)), count, console)
+    return DONE
+
+
+def _show_estimate(study: Study, found: Sequence[Family], count: Sizes, console: Console) -> None:
+    # What needs torch, which takes seconds to import, stays behind what is known without it.
+    say(console, "measuring some training steps ...")
+    import torch
+
+    from study.estimate import estimate
+    from study.measuring import measure
+    from study.results.machine import available_cpus
+
+    resources = study.resources
+    there = 0 if resources.gpus == 0 else torch.cuda.device_count()
+    gpus = float(there > 0) if resources.gpus == "auto" else float(resources.gpus)
+    if gpus and not there:
+        say(console, "how long it takes cannot be estimated: this machine has no GPU, and the study asks for one")
+        return
+    slots = max(1, int(available_cpus() / resources.cpus + 1e-4))
+    if gpus:
+        slots = max(1, min(slots, int(there / gpus + 1e-4)))
+    torch.set_num_threads(max(1, int(resources.cpus)))
+    longest = [family.longest for family in found]
+    epochs = {run.key: run.run.configuration.epochs for run in longest}
+    groups = packed(longest, epochs, slots, largest_pack(resources, on_gpu=gpus > 0))
+    packs = [Pack(pack_id(number), group) for number, group in enumerate(groups)]
+    device = "cuda:0" if gpus else "cpu"
+    measured = [
+        measure(configuration, runs, count, study.precision, device) for configuration, runs in _shapes(packs).items()
+    ]
+    result = estimate(packs, epochs, measured, slots, study.checkpoint.keep)
+    low, middle, high = map(duration, (result.seconds.low, result.seconds.middle, result.seconds.high))
+    each = f"{_seconds(result.model_epoch.low)} to {_seconds(result.model_epoch.high)} s"
+    device_hours = f"{result.busy.low * gpus / 3600:.2g} to {result.busy.high * gpus / 3600:.2g} GPU-hours, "
     say(
         console,
-        f"{study.name}: {counted(len(planned), 'configuration')} with {counted(len(study.seed_list), 'seed')} "
-        f"({ranges(study.seed_list)}): {counted(len(runs), 'run')}, {counted(sum(trained), 'model-epoch')}",
+        f"on this machine about {middle} ({low} to {high}), start and report included: "
+        f"{counted(len(packs), 'pack')}, up to {min(slots, len(packs))} at once, {each} a model-epoch; "
+        f"{device_hours if gpus else ''}about {byte_size(result.disk)} of disk",
     )
-    if len(trained) < len(runs):
-        said = f"{counted(len(runs) - len(trained), 'run')} of these"
-        say(console, f"{said}, the beginnings of longer ones, need no training")
-    return DONE
+
+
+def _shapes(packs: Sequence[Pack]) -> dict[Configuration, int]:
+    """The shapes to measure, with the runs of a pack: the cheapest, the most expensive and what lies between."""
+    largest: dict[tuple[object, ...], Pack] = {}
+    for pack in packs:
+        shape = pack.runs[0].run.configuration.shape
+        if shape not in largest or len(pack.runs) > len(largest[shape].runs):
+            largest[shape] = pack
+    by_cost = sorted(largest.values(), key=lambda pack: cost(pack.runs[0].run.configuration))
+    places = {round(k * (len(by_cost) - 1) / (MOST_SHAPES - 1)) for k in range(MOST_SHAPES)}
+    return {by_cost[place].runs[0].run.configuration: len(by_cost[place].runs) for place in sorted(places)}
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2g}" if seconds < 10 else f"{seconds:,.0f}"

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from study import interrupts
 from study.background import Background
-from study.cluster.joining import connected
+from study.cluster.joining import connected, joined_cluster
 from study.cluster.nodes import describe_nodes
-from study.cluster.resources import concurrent_packs, node_resources, pack_resources
+from study.cluster.resources import amounts, concurrent_packs, node_resources, pack_resources
 from study.data import hold_out, load
 from study.growing import expectation
 from study.growth.budget import Spending
@@ -28,6 +28,7 @@ from study.results.files import write_text
 from study.results.ledger import Ledger
 from study.results.paths import ResultsDirectory
 from study.space import Study
+from study.typical import model_epochs, typical
 
 if TYPE_CHECKING:
     from study.tuning.callback import Listener
@@ -43,13 +44,15 @@ def train(
         Whether it went well; False where the session broke. How far the runs came stands in the ledger.
     """
     study = request.study
-    say(console, f"loading the images ({study.data}) ...")
+    request.note(console, f"loading the images ({study.data}) ...")
     loading = Background(lambda: _load(request))
     importing = Background(_import_tuner)
     # Ray takes SIGTERM for itself when it starts, so ours comes after it once more.
     with _ray(request, results), interrupts.ends_as_interrupts():
         with input_errors():
             nodes = node_resources()
+            if request.address:
+                request.note(console, joined_cluster())
             wanted = pack_resources(study.resources, nodes)
             check_room(request, wanted, nodes, console)
             slots = concurrent_packs(wanted, nodes)
@@ -107,6 +110,7 @@ def _run_packs(
     console: Console,
 ) -> None:
     from study.tuning.checkpoints import find_states, next_session
+    from study.tuning.schedulers import make_scheduler
     from study.tuning.tuner import run_packs
 
     study = request.study
@@ -115,12 +119,14 @@ def _run_packs(
     found = find_states(ledger, results)
     for problem in found.problems:
         say(console, f"warning: {problem}")
-    remaining = ledger.remaining()
+    scheduler = make_scheduler(study, ledger)
     session = next_session(results.trials)
     largest = largest_pack(study.resources, on_gpu=wanted["GPU"] > 0)
 
+    whole = scheduler is not None
+
     def split(runs: Sequence[PlannedRun]) -> Groups:
-        return packed(runs, {run.key: ledger.runs[run.key].epochs_left for run in runs}, slots, largest)
+        return packed(runs, {run.key: ledger.runs[run.key].epochs_left for run in runs}, slots, largest, whole=whole)
 
     supply = Supply(ledger, growth, split, session, slots, spending.used_up)
     packs = supply.begin()
@@ -130,10 +136,17 @@ def _run_packs(
     if request.report:
         Background(_import_report)
     with (
-        ProgressDisplay(console, ledger, [run.key for run in remaining], results.provenance) as display,
+        ProgressDisplay(
+            console,
+            ledger,
+            results.provenance,
+            verbosity=request.verbosity,
+            expected=0 if growth.finished else model_epochs(typical(study)),
+            waiting=f"waiting for free devices: a pack needs {amounts(wanted)}" if request.address else None,
+        ) as display,
         _listeners(study, ledger, results, display) as listener,
     ):
-        run_packs(study, ledger, supply, found.states, images, results, session, wanted, listener)
+        run_packs(study, ledger, supply, found.states, images, results, session, wanted, listener, scheduler)
 
 
 def _say_what_trains(
@@ -148,16 +161,16 @@ def _say_what_trains(
 ) -> None:
     study, remaining = request.study, ledger.remaining()
     epochs = sum(ledger.runs[run.key].epochs_left for run in remaining)
-    each = f"({counted(wanted['CPU'], 'CPU')} and {counted(wanted['GPU'], 'GPU')} each)"
+    each = f"({amounts(wanted)} each)"
     if packs:
-        say(
+        request.note(
             console,
             f"{study.name} on {images}: {len(remaining)} of {counted(len(ledger.runs), 'run')} to train, "
             f"{counted(epochs, 'model-epoch')} in {counted(len(packs), 'pack')}, "
             f"up to {min(len(packs), slots)} at once {each}",
         )
     if not growth.finished:
-        say(console, f"{study.name} on {images}: {expectation(study)}, up to {slots} packs at once {each}")
+        request.note(console, f"{study.name} on {images}: {expectation(study)}, up to {slots} packs at once {each}")
 
 
 @contextlib.contextmanager

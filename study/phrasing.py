@@ -1,6 +1,6 @@
 """Configurations and numbers of things in words, for the terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
 from rich.console import Console
 
@@ -21,16 +21,49 @@ def counted(number: float, thing: str) -> str:
     return f"{shown} {thing}{'' if number == 1 else 's'}"
 
 
-def describe(configuration: Configuration) -> str:
-    """A configuration in a few words."""
+def describe(configuration: Configuration, digits: Mapping[str, int | None] | None = None) -> str:
+    """A configuration in a few words; of some axes with so many digits alone, of the others with all of them."""
     blocks = f"{configuration.num_blocks} {configuration.block} block{'' if configuration.num_blocks == 1 else 's'}"
     others = [
-        axis.phrase(value)
+        axis.phrase(value, digits.get(name) if digits else None)
         for name, axis in AXES.items()
         if name not in ("block", "num_blocks")
         and ((value := getattr(configuration, name)) != axis.default or name in _ALWAYS)
     ]
     return ", ".join([blocks, *others])
+
+
+def distinguish(configuration: Configuration, axes: Mapping[str, int | None]) -> str:
+    """What tells a configuration from others that differ in these axes: their values; all of it where none does.
+
+    Args:
+        configuration: to describe.
+        axes: with the digits that tell their values apart.
+    """
+    said = [AXES[axis].phrase(getattr(configuration, axis), digits) for axis, digits in axes.items()]
+    return ", ".join(said) or describe(configuration)
+
+
+def duration(seconds: float) -> str:
+    """A time in the two largest units that matter: 40 s, 4 min, 2 h 10 min, 3 days 4 h."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+    hours = round(minutes / 60)
+    return f"{hours // 24} days {hours % 24} h" if hours % 24 else f"{hours // 24} days"
+
+
+def byte_size(count: float) -> str:
+    """So many bytes with their unit, of 1,024 each step: 820 KiB, 6.2 MiB."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if count >= 10 or unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:,.1f} TiB"
 
 
 def ranges(numbers: Iterable[int]) -> str:
@@ -42,8 +75,3 @@ def ranges(numbers: Iterable[int]) -> str:
         else:
             parts.append([number])
     return ", ".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts)
-
-
-def mean(values: Sequence[float]) -> float:
-    """Their mean."""
-    return sum(values) / len(values)

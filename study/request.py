@@ -18,6 +18,7 @@ from study.results.paths import ResultsDirectory
 from study.space import SpaceError, Study, load_study
 
 Mode = Literal["start", "resume", "extend"]
+Verbosity = Literal["quiet", "normal", "verbose"]
 
 # These say how a study is run or read, not what it computes: they may change between its sessions.
 FREE_TO_CHANGE = ("question", "compare", "resources", "checkpoint", "data")
@@ -43,6 +44,7 @@ class Request:
         address: of a Ray cluster; None for a Ray of this machine.
         report: write figures at the end.
         command: the command line, for the provenance and the hint on how to resume.
+        verbosity: how much is said; quiet, only what went wrong and where the results are.
     """
 
     study: Study
@@ -53,6 +55,12 @@ class Request:
     address: str | None
     report: bool
     command: str
+    verbosity: Verbosity = "normal"
+
+    def note(self, console: Console, text: str) -> None:
+        """Say how things go, unless the user wants quiet."""
+        if self.verbosity != "quiet":
+            say(console, text)
 
     @property
     def command_that_goes_on(self) -> str:

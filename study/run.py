@@ -1,15 +1,20 @@
 """The command line: ``python -m study.run --space search_spaces/depth.yaml``."""
 
 import argparse
+import importlib.metadata
 import logging
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from study import interrupts
 from study.exit_status import BAD_INPUT, INTERRUPTED
 from study.output import sturdy_output
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,8 +48,9 @@ def _run(options: argparse.Namespace, command: str) -> int:
     except (SpaceError, ValueError) as error:
         print(error, file=sys.stderr)
         return BAD_INPUT
-    console = Console()
-    _show_messages()
+    # A log file gets no live table, also where FORCE_COLOR makes rich take it for a terminal.
+    console = Console(force_interactive=None if sys.stdout.isatty() else False)
+    _show_messages(console, quiet=options.quiet)
     if options.dry_run:
         from study.dry_run import show
 
@@ -60,6 +66,7 @@ def _run(options: argparse.Namespace, command: str) -> int:
         address=options.address,
         report=not options.no_report,
         command=command,
+        verbosity="quiet" if options.quiet else "verbose" if options.verbose else "normal",
     )
     try:
         return session.run(request, console)
@@ -90,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         "130 the command that goes on is printed",
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"residual-study {_version()}")
     parser.add_argument("--space", type=Path, required=True, metavar="FILE", help="the space file (YAML)")
     parser.add_argument(
         "--data",
@@ -123,17 +131,41 @@ def _parser() -> argparse.ArgumentParser:
         "--dry-run", action="store_true", help="print every configuration and the totals; start nothing"
     )
     parser.add_argument("--address", help="join a running Ray cluster: auto, or HOST:PORT")
+    how_much = parser.add_mutually_exclusive_group()
+    how_much.add_argument(
+        "--quiet", action="store_true", help="say only what went wrong and where the results are; no live table"
+    )
+    how_much.add_argument("--verbose", action="store_true", help="a line for every epoch and every end")
     parser.add_argument("--no-report", action="store_true", help="write no figures at the end")
     return parser
 
 
-def _show_messages() -> None:
-    """What takes time (a download, decoding a folder) says so through logging; show it as plain lines."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+def _version() -> str:
+    try:
+        return importlib.metadata.version("residual-study")
+    except importlib.metadata.PackageNotFoundError:  # run from a folder that was only copied
+        return "(not installed)"
+
+
+class _Lines(logging.Handler):
+    """Log records as plain lines of a console, which knows where they go beside a live table."""
+
+    def __init__(self, console: "Console") -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print it."""
+        from study.phrasing import say
+
+        say(self._console, record.getMessage())
+
+
+def _show_messages(console: "Console", *, quiet: bool) -> None:
+    """What takes time (a download, decoding a folder) says so through logging; show it."""
     logger = logging.getLogger("study")
-    logger.setLevel(logging.INFO)
-    logger.addHandler(handler)
+    logger.setLevel(logging.WARNING if quiet else logging.INFO)
+    logger.handlers = [_Lines(console)]  # of a session before this one in the same process there may be another
 
 
 def _quoted(text: str) -> str:

@@ -12,6 +12,7 @@ from ray._raylet import GcsClient  # pyright: ignore[reportAttributeAccessIssue]
 from ray.exceptions import AuthenticationError
 
 from study.cluster.local import first_line, local_ray
+from study.cluster.resources import amounts
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -53,6 +54,17 @@ def connected(address: str | None, last_words: Callable[[str], str]) -> Iterator
         yield
     finally:
         ray.shutdown()
+
+
+def joined_cluster() -> str:
+    """Which cluster this process has joined, and what is free there now; others may train on it too."""
+    nodes = sum(node["Alive"] for node in ray.nodes())
+    machines = f"{nodes} machine{'' if nodes == 1 else 's'}"
+    address = ray.get_runtime_context().gcs_address
+    return (
+        f"joined the Ray cluster at {address}: {machines} with {amounts(ray.cluster_resources())}, "
+        f"of which {amounts(ray.available_resources())} are free"
+    )
 
 
 def _check_reachable(address: str) -> None:

@@ -45,10 +45,14 @@ def shortage(wanted: Amounts, nodes: Sequence[Amounts]) -> str | None:
         return None
     largest = {k: max((node.get(k, 0) for node in nodes), default=0) for k in wanted}
     return (
-        f"a pack asks for {_amount(wanted['CPU'], 'CPU')} and {_amount(wanted['GPU'], 'GPU')}, but no machine here has "
-        f"both (at most {_amount(largest['CPU'], 'CPU')} and {_amount(largest['GPU'], 'GPU')}): lower resources.cpus "
-        "or resources.gpus"
+        f"a pack asks for {amounts(wanted)}, but no machine here has both (at most {amounts(largest)}): lower "
+        "resources.cpus or resources.gpus"
     )
+
+
+def amounts(given: Amounts) -> str:
+    """CPUs and GPUs in words."""
+    return f"{_amount(given.get('CPU', 0), 'CPU')} and {_amount(given.get('GPU', 0), 'GPU')}"
 
 
 def _amount(number: float, thing: str) -> str:

@@ -1,6 +1,8 @@
 """Image files -> pixels, with a line for every file that cannot be used."""
 
+import logging
 import os
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +12,9 @@ from PIL import Image, UnidentifiedImageError
 
 from study.data.arrays import IMAGE_SHAPE
 
+log = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_LINES = 5.0
 CHUNK = 256  # files a thread takes at a time
 # Of the modes of Pillow, those of at most 8 bits a channel that turn into RGB without a choice of range.
 MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}
@@ -28,9 +33,15 @@ def decode(files: Sequence[str]) -> tuple[NDArray[np.uint8], list[str]]:
         problems = (_decode_into(images[index], files[index]) for index in range(start, stop))
         return [problem for problem in problems if problem]
 
+    problems: list[str] = []
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        chunks = pool.map(decode_chunk, range(0, len(files), CHUNK))
-        return images, [problem for chunk in chunks for problem in chunk]
+        said = time.monotonic()
+        for number, found in enumerate(pool.map(decode_chunk, range(0, len(files), CHUNK)), start=1):
+            problems += found
+            if time.monotonic() - said > SECONDS_BETWEEN_LINES:
+                said = time.monotonic()
+                log.info("decoded %s of %s images", f"{min(number * CHUNK, len(files)):,}", f"{len(files):,}")
+    return images, problems
 
 
 def _decode_into(pixels: NDArray[np.uint8], file: str) -> str | None:

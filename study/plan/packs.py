@@ -52,6 +52,8 @@ def packed(
     epochs_left: Mapping[RunKey, int],
     slots: int,
     largest: int,
+    *,
+    whole: bool = False,
 ) -> list[tuple[PlannedRun, ...]]:
     """Split runs into packs, the most expensive first.
 
@@ -63,7 +65,18 @@ def packed(
         epochs_left: of each run.
         slots: how many packs the devices take at once.
         largest: how many runs a pack may have.
+        whole: each explored configuration is a pack of its own, however large, in the order of the plan: a scheduler
+            ends packs.
     """
+    if whole:
+        configurations: dict[str, list[PlannedRun]] = {}
+        for run in runs:
+            if run.stage == "explore":
+                configurations.setdefault(run.trial_id, []).append(run)
+        others = [run for run in runs if run.stage != "explore"]
+        return [*map(tuple, configurations.values()), *packed(others, epochs_left, slots, largest)]
+    if not runs:
+        return []
 
     def price(run: PlannedRun) -> float:
         return epochs_left[run.key] * cost(run.run.configuration)
@@ -77,7 +90,7 @@ def packed(
         target = total / (max(slots, 1) * fineness)
         packs = [pack for group in groups.values() for pack in _cut(group, price, target, largest)]
         packs.sort(key=lambda pack: -sum(map(price, pack)))
-        splits.append((_makespan([sum(map(price, pack)) for pack in packs], slots), packs))
+        splits.append((makespan([sum(map(price, pack)) for pack in packs], slots), packs))
     shortest = min(time for time, _ in splits)
     return next(packs for time, packs in splits if time * _WORTHWHILE <= shortest)
 
@@ -98,7 +111,7 @@ def _cut(
     return [(run,) for run in group]
 
 
-def _makespan(prices: Iterable[float], slots: int) -> float:
+def makespan(prices: Iterable[float], slots: int) -> float:
     """How long the packs take when each goes to the slot that is free first."""
     free = [0.0] * max(slots, 1)
     for each in prices:

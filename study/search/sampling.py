@@ -20,7 +20,6 @@ from study.search.distributions import configuration_of, distributions
 from study.space import Study
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 
 # A suggestion that was trained before is asked for again, from the tenth time on by chance alone. Then listed values
 # are gone through.
@@ -77,6 +76,12 @@ class Sampler:
 
     def _make(self, seed: int, *, narrow: bool = False) -> BaseSampler:
         """Optuna's sampler; narrow: TPE takes its first candidate, so that another seed gives another suggestion."""
+        with warnings.catch_warnings():
+            # What Optuna calls experimental are options and samplers that constraints.txt pins.
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return self._made(seed, narrow=narrow)
+
+    def _made(self, seed: int, *, narrow: bool) -> BaseSampler:
         match self._search.sampler:
             case "tpe":
                 return TPESampler(seed=seed, multivariate=True, constant_liar=True, n_ei_candidates=1 if narrow else 24)

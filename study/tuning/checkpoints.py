@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from study.contract.files import STATE_FILE
 from study.contract.records import EpochLine, as_format_2
@@ -12,6 +12,9 @@ from study.plan.planned import PlannedRun, RunKey
 from study.results.ledger import Ledger
 from study.results.paths import ResultsDirectory
 from study.tuning.state_files import load_state
+
+if TYPE_CHECKING:
+    from study.training.loop import RunState
 
 StateRef = tuple[Path, int]  # a state file, and a run's place in it
 
@@ -59,6 +62,25 @@ def find_states(ledger: Ledger, results: ResultsDirectory) -> Found:
                     found.states[run.key] = file, place
                     break
     return found
+
+
+def newest_state(ledger: Ledger, results: ResultsDirectory, run: PlannedRun) -> "tuple[RunState | None, list[str]]":
+    """The newest readable state of a run, ended or not, and what could not be read; writes nothing.
+
+    Raises:
+        OSError: a checkpoint is there and cannot be read.
+    """
+    import torch
+
+    from study.training.loop import run_states
+
+    problems: list[str] = []
+    for file in _candidates(ledger, run, _list_checkpoints(results)):
+        content = _read(file, ledger, problems)
+        if content is not None and (place := _place_of(ledger, run, content)) is not None:
+            whole = torch.load(file, map_location="cpu", weights_only=True)
+            return run_states(whole["training"])[place], problems
+    return None, problems
 
 
 def next_session(folder: Path) -> str:

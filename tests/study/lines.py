@@ -8,7 +8,15 @@ from study.contract.runs import Run
 from study.plan.planned import PlannedRun
 
 
-def line(epoch: int, seeds: Sequence[int] = (0,), *, diverged: bool = False, value: float = 10.0) -> EpochLine:
+def line(
+    epoch: int,
+    seeds: Sequence[int] = (0,),
+    *,
+    diverged: bool = False,
+    value: float = 10.0,
+    validation: float | None = None,
+    finished: str = "2026-11-26T00:00:00+00:00",
+) -> EpochLine:
     """An epoch of the runs with these seeds; the values of seed s lie s above ``value``."""
     each = [value + seed for seed in seeds]
     return EpochLine(
@@ -18,10 +26,10 @@ def line(epoch: int, seeds: Sequence[int] = (0,), *, diverged: bool = False, val
         seconds=[1.0 * epoch] * len(seeds),
         train_loss=[None if diverged else 1.0] * len(seeds),
         train_accuracy=each,
-        validation_accuracy=None,
+        validation_accuracy=None if validation is None else [validation] * len(seeds),
         test_accuracy=each,
         diverged=[diverged] * len(seeds),
-        finished="2026-11-26T00:00:00+00:00",
+        finished=finished,
         host="here",
         device="cpu (kernels)",
         pid=1,

@@ -1,7 +1,7 @@
 import pytest
 
 from study.contract.axes import Configuration
-from study.phrasing import counted, describe, ranges
+from study.phrasing import byte_size, counted, describe, distinguish, duration, ranges
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,32 @@ def test_a_configuration_in_words(axes, words):
 )
 def test_ranges_of_numbers(numbers, said):
     assert ranges(numbers) == said
+
+
+def test_what_tells_a_configuration_from_others():
+    configuration = Configuration(num_blocks=3, lr=0.12345)
+    assert distinguish(configuration, {"num_blocks": None, "lr": 3}) == "3 blocks, lr 0.123"
+    assert distinguish(configuration, {}) == describe(configuration)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.2, "1 s"),
+        (89, "89 s"),
+        (91, "2 min"),
+        (3599, "1 h"),
+        (7800, "2 h 10 min"),
+        (49 * 3600, "2 days 1 h"),
+        (72 * 3600, "3 days"),
+    ],
+)
+def test_a_time_in_words(seconds, said):
+    assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(12, "12 B"), (2048, "2.0 KiB"), (6_500_000, "6.2 MiB"), (5 * 2**40, "5.0 TiB")]
+)
+def test_bytes_in_words(count, said):
+    assert byte_size(count) == said

@@ -1,10 +1,14 @@
 import io
 import json
+import re
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from study import progress
 from study.contract.axes import Configuration
 from study.plan.packs import Pack
 from study.plan.planned import Planned
@@ -18,27 +22,46 @@ from tests.study.lines import line
 CONFIGURATION = Configuration(block="conv", num_blocks=1, batch_norm=True, lr=1e-3, epochs=3)
 
 
-def opened(folder: Path) -> tuple[Ledger, Pack]:
+def opened(folder: Path, configurations: int = 1) -> tuple[Ledger, list[Pack]]:
+    """A ledger of two seeds of some configurations, and a pack for each."""
     results = ResultsDirectory(folder)
     results.records.mkdir()
     ledger, _ = open_ledger(results, stop_when_diverged=False)
-    ledger.ask_for([Planned(CONFIGURATION, (0, 1))])
-    (pack,) = ledger.form_packs([ledger.remaining()], "session-001")
-    return ledger, pack
+    for number in range(configurations):
+        ledger.ask_for([Planned(replace(CONFIGURATION, num_blocks=1 + number), (0, 1))])
+    groups = [[run for run in ledger.remaining() if run.trial_id == f"{n:04d}"] for n in range(configurations)]
+    return ledger, ledger.form_packs(groups, "session-001")
 
 
-def play(folder: Path, console: Console, *, error: str | None = None, diverged: bool = False) -> None:
-    """A pack that trains an epoch, is started again, trains it once more and goes on to its end."""
-    ledger, pack = opened(folder)
-    with ProgressDisplay(console, ledger, [run.key for run in pack.runs], folder / "provenance.json") as display:
-        ledger.start(pack, None)
-        display.started(pack)
-        for epoch in (1, 1, 2) if error else (1, 1, 2, 3):
-            lines = [("0000", line(epoch, (0, 1), value=50.0, diverged=diverged))]
-            ledger.record({"0000": [lines[0][1]]})
-            display.epoch(pack, lines)
-        ledger.end(pack, error=error)
-        display.ended(pack, error)
+def play(
+    folder: Path,
+    console: Console,
+    *,
+    error: str | None = None,
+    diverged: bool = False,
+    configurations: int = 1,
+    verbosity: progress.Verbosity = "normal",
+) -> None:
+    """Packs that train an epoch, are started again, train it once more and go on to their end."""
+    ledger, packs = opened(folder, configurations)
+    with ProgressDisplay(console, ledger, folder / "provenance.json", verbosity=verbosity) as display:
+        for pack in packs:
+            ledger.start(pack, None)
+            display.started(pack)
+            trial_id = pack.runs[0].trial_id
+            for epoch in (1, 1, 2) if error else (1, 1, 2, 3):
+                each = line(epoch, (0, 1), value=50.0, diverged=diverged)
+                ledger.record({trial_id: [each]})
+                display.epoch(pack, [(trial_id, each)])
+            ledger.end(pack, error=error)
+            display.ended(pack, error)
+
+
+def in_terminal(width: int) -> tuple[Console, io.StringIO]:
+    out = io.StringIO()
+    return Console(
+        file=out, width=width, height=30, force_terminal=True, force_interactive=True, color_system=None
+    ), out
 
 
 @pytest.mark.parametrize(("diverged", "more"), [(False, ""), (True, ", 2 of 2 diverged")])
@@ -47,21 +70,82 @@ def test_a_log_file_gets_a_plain_line_for_each_configuration(tmp_path, diverged,
     play(tmp_path, Console(file=out, width=40), diverged=diverged)
     assert out.getvalue() == (
         "0000 (1 conv block, batch norm, lr 0.001, 3 epochs), seeds 0-1 completed: "
-        f"3 epochs, train 50.50 %, test 50.50 %{more}\n"
+        f"3 epochs, train 50.50 ± 0.71 %, test 50.50 ± 0.71 %{more}\n"
     )
 
 
-def test_a_terminal_gets_a_bar_that_counts_an_epoch_once(tmp_path):
-    out = io.StringIO()
-    play(tmp_path, Console(file=out, width=100, force_terminal=True, color_system=None), error="gone")
-    assert "4/6" in out.getvalue()
-    assert "running: none" in out.getvalue()
+@pytest.mark.parametrize("width", [40, 80, 160])
+def test_a_terminal_gets_a_table_within_its_width_that_counts_an_epoch_once(tmp_path, monkeypatch, width):
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_TABLES", -1.0)
+    console, out = in_terminal(width)
+    play(tmp_path, console, error="gone", configurations=2)
+    drawn = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", out.getvalue()).replace("\r", "\n")
+    table = [each for each in drawn.splitlines() if " failed: " not in each]  # such a line may be longer
+    assert max(map(len, table)) <= width
+    assert "0 of 4 runs ended, 4 failed" in drawn
+    assert "8 of 8 model-epochs" in drawn  # what failed is not left
+    assert "1/3" in drawn
+    assert "50.50 ± 0.71" in drawn
+    assert "conv block" not in "".join(table)  # all are: only what tells them apart is shown
+    assert ("train %" in drawn) == (width == 160)
 
 
-def test_a_failed_pack_gives_its_reason_as_it_is(tmp_path):
+def test_a_study_of_many_configurations_does_not_flood_the_terminal(tmp_path):
     out = io.StringIO()
-    play(tmp_path, Console(file=out), error="Traceback ...\nValueError: [bold] too much")
+    play(tmp_path, Console(file=out), configurations=30)
+    said = out.getvalue().splitlines()
+    assert len(said) == progress.MOST_LINES + 1
+    assert "--verbose" in said[-1]
+
+
+def test_verbose_gives_every_epoch_and_every_end(tmp_path):
+    out = io.StringIO()
+    play(tmp_path, Console(file=out), configurations=22, verbosity="verbose")
+    assert out.getvalue().count(" completed: ") == 22
+    assert out.getvalue().count(" epoch 2: train 50.50 ± 0.71 %") == 22
+
+
+@pytest.mark.parametrize("verbosity", ["quiet", "normal"])
+def test_a_failed_pack_gives_its_reason_as_it_is(tmp_path, verbosity):
+    out = io.StringIO()
+    play(tmp_path, Console(file=out), error="Traceback ...\nValueError: [bold] too much", verbosity=verbosity)
     assert out.getvalue().endswith("seeds 0-1 failed: ValueError: [bold] too much\n")
+
+
+def test_quiet_says_nothing_of_what_goes_well(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", -1.0)
+    console, out = in_terminal(80)
+    play(tmp_path, console, verbosity="quiet")
+    assert out.getvalue() == ""
+
+
+def test_a_log_file_gets_a_line_now_and_then(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", -1.0)
+    out = io.StringIO()
+    play(tmp_path, Console(file=out))
+    said = out.getvalue().splitlines()
+    assert said[0] == "0 of 6 model-epochs; 0 of 2 runs ended"
+    assert said[-1].startswith("6 of 6 model-epochs, ")
+    assert said[-1].endswith(
+        "2 of 2 runs ended; best so far: 1 conv block, batch norm, lr 0.001, 3 epochs: test 50.50 ± 0.71 % (2 runs)"
+    )
+
+
+def test_who_waits_for_devices_is_told_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS_OF_PATIENCE", 0.0)
+    ledger, _ = opened(tmp_path)
+    out = io.StringIO()
+    told = threading.Event()
+
+    class Heard(io.StringIO):
+        def write(self, text: str) -> int:
+            out.write(text)
+            told.set()
+            return len(text)
+
+    with ProgressDisplay(Console(file=Heard()), ledger, tmp_path / "p.json", waiting="waiting for free devices"):
+        assert told.wait(60)
+    assert out.getvalue().startswith("waiting for free devices")
 
 
 @pytest.mark.parametrize(
@@ -79,7 +163,7 @@ def test_how_the_runs_are_computed_goes_to_the_provenance_and_is_said_where_it_i
     ledger, _ = opened(tmp_path)
     out, file = io.StringIO(), tmp_path / "provenance.json"
     write_json(file, {"data": {}, "sessions": [{"computation": []}]})
-    with ProgressDisplay(Console(file=out), ledger, [], file) as display:
+    with ProgressDisplay(Console(file=out), ledger, file) as display:
         display.computing(described)
         display.computing(described)
     assert out.getvalue() == said * 2

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -179,12 +180,25 @@ def test_a_dry_run_prints_every_configuration_and_starts_nothing(tmp_path):
         "0001  1 residual block, no batch norm, lr 0.05, 3 epochs",
     ]
     assert lines[2] == "small: 2 configurations with 2 seeds (4, 7): 4 runs, 12 model-epochs"
+    assert lines[3] == "measuring some training steps ..."
+    assert re.fullmatch(
+        r"on this machine about \S+ \S+ \(.+ to .+\), start and report included: 2 packs, up to \d at once, "
+        r"\S+ to \S+ s a model-epoch; about \S+ MiB of disk",
+        lines[4],
+    )
+    assert len(lines) == 5
     assert not (tmp_path / "results").exists()
 
 
+def test_a_dry_run_without_images_says_so(tmp_path):
+    shown = run(write_space(tmp_path), "--dry-run", "--data", "nowhere")
+    assert shown.returncode == 0, shown.stderr
+    assert "how long it takes cannot be estimated: nowhere: no such folder" in shown.stdout
+
+
 def test_a_dry_run_says_which_runs_need_no_training(tmp_path):
-    shown = run(write_space(tmp_path), "--dry-run", "--set", "space.epochs={grid: [3, 5, 7]}")
-    assert shown.stdout.splitlines()[-2:] == [
+    shown = run(write_space(tmp_path), "--dry-run", "--data", "nowhere", "--set", "space.epochs={grid: [3, 5, 7]}")
+    assert shown.stdout.splitlines()[6:8] == [
         "small: 6 configurations with 2 seeds (0-1): 12 runs, 28 model-epochs",
         "8 runs of these, the beginnings of longer ones, need no training",
     ]
@@ -282,3 +296,12 @@ def test_help_needs_no_ray(tmp_path):
     """``--help`` and ``--dry-run`` answer at once: they import neither ray nor torch."""
     code = "import study.run, sys; sys.exit(bool({'ray', 'torch'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], env=environment(), check=False).returncode == 0
+
+
+def test_the_version_and_the_short_name_of_the_command():
+    said = [
+        subprocess.run([sys.executable, "-m", name, "--version"], env=environment(), capture_output=True, check=True)
+        for name in ("study", "study.run")
+    ]
+    assert said[0].stdout == said[1].stdout
+    assert re.fullmatch(rb"residual-study (\d+\.\S+|\(not installed\))\s*", said[0].stdout)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from study.data import decoding
 from study.data.decoding import CHUNK, decode
 from tests.study.data.helpers import random_pixels
 
@@ -87,3 +88,11 @@ def test_every_problem_is_reported_in_the_order_of_the_files(tmp_path: Path) -> 
         str(tmp_path / "b.png"),
         str(tmp_path / "a.png"),
     ]
+
+
+def test_decoding_that_takes_long_says_how_far_it_is(tmp_path: Path, monkeypatch, caplog) -> None:
+    monkeypatch.setattr(decoding, "SECONDS_BETWEEN_LINES", -1.0)
+    file = save(random_pixels(1)[0], tmp_path / "image.png")
+    with caplog.at_level("INFO", logger="study"):
+        decode([file] * (CHUNK + 3))
+    assert caplog.messages == [f"decoded {CHUNK} of {CHUNK + 3} images", f"decoded {CHUNK + 3} of {CHUNK + 3} images"]

@@ -24,14 +24,18 @@ def test_a_grid_asks_for_every_combination_with_every_seed(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("search: {algorithm: optuna, samples: 2}\nspace: {lr: {choice: [0.1, 0.2]}}", "search.algorithm optuna"),
-        ("scheduler: {name: asha}\nspace: {}", "scheduler.name asha"),
+        ("scheduler: {name: pbt}\nspace: {}", "scheduler.name pbt"),
     ],
 )
 def test_what_this_version_cannot_plan_is_refused(tmp_path, text, words):
     study = load_study(write_space(tmp_path, f"name: a\nvalidation: 10\n{text}\n"))
     with pytest.raises(PlanError, match=words):
         planned_by(study)
+
+
+def test_a_search_knows_nothing_beforehand(tmp_path):
+    text = "name: a\nvalidation: 10\nsearch: {algorithm: optuna, samples: 2}\nspace: {lr: {choice: [0.1, 0.2]}}\n"
+    assert planned_by(load_study(write_space(tmp_path, text))) == []
 
 
 def test_missing_are_seeds_and_configurations_that_are_not_held():

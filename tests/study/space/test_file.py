@@ -145,7 +145,10 @@ def test_wrong_space(tmp_path: Path, lines: str, expected: str) -> None:
     ("lines", "expected"),
     [
         ("seeds: 0", "3:8: seeds: should be 1 or more, not 0"),
-        ("seeds: true", "3:8: seeds: should be a count such as 5, or a list of seeds such as [0, 1, 2]"),
+        (
+            "seeds: true",
+            "3:8: seeds: should be a count such as 5, a list of seeds such as [0, 1, 2], or {start: 5, most: 40}",
+        ),
         ("seeds: [1, 1]", "3:8: seeds: 1 stands in the list twice"),
         ("seeds: [-1]", "3:9: seeds[0]: should be 0 or more, not -1"),
         ("seeds: [99999999999999999999]", "3:9: seeds[0]: should be 9223372036854775807 or less, not "
@@ -225,7 +228,7 @@ def test_wrong_settings(tmp_path: Path, lines: str, expected: str) -> None:
          "block and batch_norm change nothing, and only the first of each is trained"]),
         ("space: {num_blocks: {choice: [1, 3]}}\ncompare: {baseline: {num_blocks: 3}}", ["2:21: space.num_blocks: "
          "choice is drawn by a search: set search.algorithm to random or optuna (it is grid), or write a grid"]),
-        ("configurations: [{epochs: 2}, {epochs: 3}]\nvalidation: 9\nscheduler: {name: asha, grace_period: 4}", [
+        ("configurations: [{epochs: 3}]\nvalidation: 9\nscheduler: {name: asha, grace_period: 4}", [
          "4:39: scheduler.grace_period: 4 epochs are more than the 3 that a trial has (epochs in configurations)"]),
         ("seeds: 0\nconfigurations: [{lr: 1}, {lr: 1}]", ["2:8: seeds: should be 1 or more, not 0",
          "3:27: configurations[1]: is the same configuration as configurations[0] (line 3, column 18)"]),
@@ -236,7 +239,7 @@ def test_wrong_lists_of_configurations(tmp_path: Path, lines: str, expected: lis
     assert problems_of(tmp_path, f"name: a\n{lines}\n") == expected
 
 
-@pytest.mark.parametrize("key", ["confirm: {top: 3}", "budget: {hours: 8}", "track: [mlflow]"])
+@pytest.mark.parametrize("key", ["track: [mlflow]", "priority: 3"])
 def test_keys_of_later_versions_are_unknown(tmp_path: Path, key: str) -> None:
     (problem,) = problems_of(tmp_path, f"name: a\nspace: {{}}\n{key}\n")
     assert problem.startswith(f"3:1: {key.partition(':')[0]}: unknown key")
@@ -299,3 +302,43 @@ def test_the_error_survives_a_process_boundary(tmp_path: Path) -> None:
     with pytest.raises(SpaceError) as caught:
         load_study(tmp_path / "a.yaml")
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("confirm: {top: 1}", ["1:1: validation: should be above 0 (5000, say): confirm selects by validation "
+         "accuracy, never by test accuracy", "3:10: confirm: needs compare.baseline, which the winners are compared "
+         "with, such as {num_blocks: 10, batch_norm: false}"]),
+        ("confirm: {tops: 1}", ["3:11: confirm.tops: unknown key (did you mean top?)"]),
+        ("budget: {hours: 0}", ["3:17: budget.hours: should be above 0, not 0"]),
+        ("seeds: [9999, 10000]\nvalidation: 9\nconfirm: {}\ncompare: {baseline: {lr: 7.5}}", [
+         "3:8: seeds: should be below 10000: confirm uses the seeds from there on, so that they are fresh"]),
+    ],
+)  # fmt: skip
+def test_wrong_confirmations_and_budgets(tmp_path: Path, lines: str, expected: list[str]) -> None:
+    assert problems_of(tmp_path, f"name: a\nspace: {{}}\n{lines}\n") == expected
+
+
+@pytest.mark.parametrize(
+    ("space", "search", "expected"),
+    [
+        ("{lr: {uniform: [0.1, 1]}}", "sampler: cmaes", ["search.sampler: cmaes needs two drawn axes or more: use "
+         "tpe or gp"]),
+        ("{lr: {choice: [0.1, 1.0]}, momentum: {uniform: [0, 0.5]}}", "sampler: cmaes", ["search.sampler: cmaes "
+         "draws numbers alone, and space.lr is a choice: use tpe or gp"]),
+        ("{lr: {uniform: [0.1, 1]}}", "points: [{lr: 2}, {momentum: 0.5}, {lr: 0.5}]", [
+         "search.points: are more than the 2 samples",
+         "search.points[0].lr: 2.0 is not a value of space.lr; possible: numbers from 0.1 to 1.0",
+         "search.points[1].momentum: space.momentum is fixed: a point names axes that are drawn"]),
+        ("{lr: {uniform: [0.1, 1]}}", "points: [{lrs: 2}]", [
+         "search.points[0].lrs: unknown key (did you mean lr?)"]),
+        ("{lr: {uniform: [0.1, 1]}}", "points: [{}]", [
+         "search.points[0]: should give a value of at least one axis"]),
+        ("{lr: {uniform: [0.1, 1]}}", "max_concurrent: 0", [
+         "search.max_concurrent: should be 1 or more, not 0"]),
+    ],
+)  # fmt: skip
+def test_wrong_searches(tmp_path: Path, space: str, search: str, expected: list[str]) -> None:
+    text = f"name: a\nspace: {space}\nvalidation: 9\nsearch: {{algorithm: optuna, samples: 2, {search}}}\n"
+    assert [problem.partition(": ")[2] for problem in problems_of(tmp_path, text)] == expected

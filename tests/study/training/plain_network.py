@@ -1,46 +1,11 @@
-"""The notebook's network and loop written the obvious way, to compare the study's with."""
+"""The notebook's loop written the obvious way, to compare the study's with."""
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from study.contract.axes import Configuration
 from study.data import ImageData
-
-
-class PlainBlock(nn.Module):
-    def __init__(self, *, residual: bool, batch_norm: bool) -> None:
-        super().__init__()
-        self.residual = residual
-        self.conv1 = nn.Conv2d(8, 8, 3, padding=1)
-        self.norm1 = nn.BatchNorm2d(8) if batch_norm else nn.Identity()
-        self.conv2 = nn.Conv2d(8, 8, 3, padding=1)
-        self.norm2 = nn.BatchNorm2d(8) if batch_norm else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        out = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
-        return F.relu(out + x if self.residual else out)
-
-
-class PlainNetwork(nn.Module):
-    def __init__(self, configuration: Configuration, num_classes: int = 10) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 8, 5)
-        self.conv2 = nn.Conv2d(8, 8, 5, stride=2)
-        self.blocks = nn.Sequential(
-            *(
-                PlainBlock(residual=configuration.block == "residual", batch_norm=configuration.batch_norm)
-                for _ in range(configuration.num_blocks)
-            )
-        )
-        self.conv3 = nn.Conv2d(8, 4, 3, stride=2)
-        self.fc1 = nn.Linear(100, 100)
-        self.fc2 = nn.Linear(100, num_classes, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.conv3(self.blocks(self.conv2(self.conv1(x))))
-        return self.fc2(F.relu(self.fc1(x.flatten(1))))
 
 
 def normalise(images: np.ndarray, dtype: torch.dtype) -> Tensor:

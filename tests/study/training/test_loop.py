@@ -13,6 +13,7 @@ import torch
 from study.contract.axes import Configuration
 from study.data import ImageData
 from study.training.loop import Training, run_states, train
+from study.training.plain import PlainNetwork
 from study.training.states import order_generator
 from tests.helpers import tiny_data
 from tests.study.training.helpers import (
@@ -27,7 +28,7 @@ from tests.study.training.helpers import (
     small_data,
     state_of,
 )
-from tests.study.training.plain_network import PlainNetwork, train_plainly
+from tests.study.training.plain_network import train_plainly
 
 ROOT = Path(__file__).parents[3]
 SEEDS = [5, 0, 2, 9, 1, 7, 3, 4]

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from study.contract.axes import Configuration
 from study.training.network import ReplicatedConv2d, ReplicatedNetwork
-from tests.study.training.plain_network import PlainNetwork
+from study.training.plain import PlainNetwork
 
 VARIANTS = [
     Configuration(block=block, num_blocks=num_blocks, batch_norm=batch_norm, lr=0.01, epochs=1)

@@ -5,11 +5,12 @@ import torch
 
 from study.contract.axes import Configuration
 from study.training.loop import Training
+from study.training.plain import PlainNetwork
 from study.training.schedules import learning_rates
 from study.training.states import order_generator
 from tests.helpers import tiny_data
 from tests.study.training.helpers import configuration, finish, network_of, runs_of
-from tests.study.training.plain_network import PlainNetwork, train_plainly
+from tests.study.training.plain_network import train_plainly
 
 RECIPES = [
     {"momentum": 0.9},
