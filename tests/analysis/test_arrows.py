@@ -11,7 +11,7 @@ LAYERS = (
     {"__main__"},
     {"report"},
     {"page", "figures"},
-    {"tables", "cautions", "captions", "style"},
+    {"tables", "cautions", "captions", "style", "latex"},
     {"answer"},
     {"lines", "advice"},
     {"words"},
