@@ -192,9 +192,9 @@ def jitter(groups: pd.Series, seeds: pd.Series, width: float = 0.16) -> np.ndarr
     return (order / count * 2 - 1) * width if seeds.nunique() > 1 else np.zeros(len(groups))
 
 
-def render(figure: Figure, kind: str) -> bytes:
-    """Return the figure as the bytes of an svg, png or pdf file."""
+def render(figure: Figure, kind: str, dpi: float | None = None) -> bytes:
+    """Return the figure as the bytes of an svg, png or pdf file; dpi: by default that of the style."""
     buffer = io.BytesIO()
-    dpi = PAPER_DPI if for_paper() else REPORT_DPI
+    dpi = dpi or (PAPER_DPI if for_paper() else REPORT_DPI)
     figure.savefig(buffer, format=kind, dpi=dpi, metadata=_METADATA[kind])
     return buffer.getvalue()

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[2] / "analysis"
 LAYERS = (
     {"__main__"},
     {"report"},
-    {"page", "figures"},
+    {"notebook", "page", "figures"},
     {"tables", "cautions", "captions", "style", "latex"},
     {"answer"},
     {"lines", "advice"},
