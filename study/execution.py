@@ -110,6 +110,7 @@ def _run_packs(
     console: Console,
 ) -> None:
     from study.tuning.checkpoints import find_states, next_session
+    from study.tuning.schedulers import make_scheduler
     from study.tuning.tuner import run_packs
 
     study = request.study
@@ -118,11 +119,14 @@ def _run_packs(
     found = find_states(ledger, results)
     for problem in found.problems:
         say(console, f"warning: {problem}")
+    scheduler = make_scheduler(study, ledger)
     session = next_session(results.trials)
     largest = largest_pack(study.resources, on_gpu=wanted["GPU"] > 0)
 
+    whole = scheduler is not None
+
     def split(runs: Sequence[PlannedRun]) -> Groups:
-        return packed(runs, {run.key: ledger.runs[run.key].epochs_left for run in runs}, slots, largest)
+        return packed(runs, {run.key: ledger.runs[run.key].epochs_left for run in runs}, slots, largest, whole=whole)
 
     supply = Supply(ledger, growth, split, session, slots, spending.used_up)
     packs = supply.begin()
@@ -142,7 +146,7 @@ def _run_packs(
         ) as display,
         _listeners(study, ledger, results, display) as listener,
     ):
-        run_packs(study, ledger, supply, found.states, images, results, session, wanted, listener)
+        run_packs(study, ledger, supply, found.states, images, results, session, wanted, listener, scheduler)
 
 
 def _say_what_trains(

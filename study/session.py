@@ -17,10 +17,11 @@ from study.phrasing import counted, describe, ranges, say
 from study.plan.planned import missing
 from study.request import InputError, Request, check_folder, check_plan, input_errors
 from study.results.files import write_text
-from study.results.ledger import Ledger, RunStatus
+from study.results.ledger import Ledger
 from study.results.opening import open_ledger
 from study.results.paths import ResultsDirectory
 from study.results.provenance import hours_of_sessions
+from study.results.run_status import RunStatus
 
 Ending = Literal["completed", "failed", "interrupted", "out of budget", "broke"]
 
@@ -39,7 +40,7 @@ def run(request: Request, console: Console) -> int:
             # Again, now that nobody else can change it: another process may have been here in between.
             check_folder(request, results)
             stops = request.study.on_divergence == "stop"
-            ledger, problems = open_ledger(results, stop_when_diverged=stops)
+            ledger, problems = open_ledger(results, stop_when_diverged=stops, stop=request.study.stop)
             check_plan(request, results, ledger.planned)
         for problem in problems:
             say(console, f"warning: {problem}")

@@ -3,10 +3,10 @@
 Lines are only ever added. Together with the records it tells where a study stands.
 """
 
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from study.contract.axes import Value
-from study.contract.states import Stage
+from study.contract.states import Stage, StopReason
 
 
 class ConfigurationLine(TypedDict):
@@ -40,14 +40,19 @@ class PackLine(TypedDict):
 
 
 class EndLine(TypedDict):
-    """Runs ended in a way that their records do not show: stopped by a scheduler, or failed with an error."""
+    """Runs ended before their planned epochs: stopped for a reason, or failed with an error.
+
+    pack is null for runs that were stopped before any pack held them. reason is absent from lines of older studies,
+    which a scheduler alone could stop.
+    """
 
     event: Literal["end"]
     time: str
-    pack: str
+    pack: str | None
     runs: list[tuple[str, int]]
     state: Literal["stopped", "failed"]
     error: str | None
+    reason: NotRequired[StopReason | None]
 
 
 class LookLine(TypedDict):

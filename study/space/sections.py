@@ -14,6 +14,7 @@ Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 SeedCount = Annotated[int, Field(ge=1, le=10_000)]
 Samples = Annotated[int, Field(ge=1, le=10_000)]
 Epochs = Annotated[int, limits(AXES["epochs"])]
+Percent = Annotated[float, Field(gt=0, lt=100)]
 
 _fields: dict[str, Any] = {
     axis.name: (axis_type(axis), Field(default=axis.default, description=axis.explanation)) for axis in AXES.values()
@@ -89,6 +90,8 @@ class AshaScheduler(Model):
     """Epochs that every trial is given."""
     reduction_factor: Annotated[float, Field(gt=1)] = 4.0
     """At each rung one trial in this many goes on."""
+    brackets: Annotated[int, Field(ge=1)] = 1
+    """In how many brackets trials are put; each further one has its first rung a factor later."""
 
 
 class MedianScheduler(Model):
@@ -109,6 +112,24 @@ class PbtScheduler(Model):
     """Population based training; the alternatives are none, asha and median."""
     perturbation_interval: Epochs = 5
     """Epochs between two exchanges."""
+
+
+class Plateau(Model):
+    """Ends a run that no longer gets better."""
+
+    epochs: Epochs
+    """How many epochs may bring nothing."""
+    by: Annotated[float, Field(ge=0, lt=100)] = 0.0
+    """Percentage points of validation accuracy by which these epochs have to beat all before them."""
+
+
+class Stop(Model):
+    """Ends a run by its own validation accuracy, whatever the others do."""
+
+    target: Percent | None = None
+    """Validation accuracy in percent that is enough."""
+    plateau: Plateau | None = None
+    """Epochs without an improvement after which a run ends."""
 
 
 def _one_at_most(gpus: float) -> float:
@@ -148,9 +169,6 @@ def _rising(thresholds: tuple[float, ...]) -> tuple[float, ...]:
     if list(thresholds) != sorted(set(thresholds)):
         raise PydanticCustomError("rising", "should rise, each value once")
     return thresholds
-
-
-Percent = Annotated[float, Field(gt=0, lt=100)]
 
 
 class Question(Model):

@@ -36,6 +36,7 @@ from study.space.sections import (
     SeedCount,
     Space,
     Stages,
+    Stop,
 )
 from study.space.yaml import write_yaml
 
@@ -53,6 +54,11 @@ def _count_tag(given: Any) -> str:
     if isinstance(given, dict | Stages):
         return "<stages>"
     return "<count>" if isinstance(given, int) else "<list>"
+
+
+def _on_divergence(given: dict[str, Any]) -> Literal["continue", "stop"]:
+    """A search or a scheduler has no use for the rest of a run that has diverged."""
+    return "stop" if given["search"].algorithm == "optuna" or given["scheduler"].name != "none" else "continue"
 
 
 SeedList = Annotated[
@@ -96,6 +102,8 @@ class Study(Model):
         NoScheduler(name="none")
     )
     """Whether poor trials end early."""
+    stop: Stop = Stop()
+    """When a run has trained enough."""
     confirm: Confirm | None = None
     """Whether the best configurations are trained again with fresh seeds, and compared with the baseline."""
     budget: Budget | None = None
@@ -106,8 +114,8 @@ class Study(Model):
     """What the analysis puts side by side, and the questions it must answer."""
     precision: Literal["float32", "tf32", "bf16"] = "float32"
     """Of the arithmetic: float32, or on a GPU the faster and coarser tf32 or bf16."""
-    on_divergence: Literal["continue", "stop"] = "continue"
-    """What a trial does when its loss is no longer finite."""
+    on_divergence: Literal["continue", "stop"] = Field(default_factory=_on_divergence)
+    """What a run does when its loss is no longer finite; stop for optuna and schedulers where nothing is said."""
     checkpoint: Checkpoint = Checkpoint()
     """When the state of a trial is saved."""
 

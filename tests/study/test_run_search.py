@@ -9,6 +9,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from study.contract.axes import Configuration
 from study.contract.records import read_record
 from tests.study.commands import epoch_lines, run, start, write_space
 
@@ -26,12 +27,13 @@ search: {algorithm: optuna, samples: 4, max_concurrent: 1}
 confirm: {top: 1, seeds: 2}
 compare: {baseline: {num_blocks: 1, lr: 0.01}}
 """
-Numbers = dict[str, tuple[object, ...]]
+Row = tuple[int, int, int, float | None, float | None, float]
+Numbers = dict[str, tuple[Configuration, str, list[Row]]]
 
 
 def computed(results: Path) -> Numbers:
     """What each record says: configuration, stage, and what training computed of each seed and epoch."""
-    found = {}
+    found: Numbers = {}
     for file in sorted((results / "records").glob("*.jsonl")):
         record, _ = read_record(file)
         assert record is not None
@@ -58,7 +60,7 @@ def test_a_search_trains_what_it_suggests_then_the_best_one_and_the_baseline(fin
     found = computed(results)
     assert [stage for _, stage, _ in found.values()] == ["explore"] * 4 + ["confirm"] * 2
     explored = {name: rows for name, (_, stage, rows) in found.items() if stage == "explore"}
-    value = {name: sum(row[4] for row in rows if row[1] == 2) / 2 for name, rows in explored.items()}
+    value = {name: sum(row[4] or 0 for row in rows if row[1] == 2) / 2 for name, rows in explored.items()}
     best = max(value, key=lambda name: value[name])
     assert found["0004"][0] == found[best][0]
     assert (found["0005"][0].num_blocks, found["0005"][0].lr) == (1, 0.01)
@@ -75,7 +77,7 @@ def test_its_copy_for_the_dashboard_holds_every_configuration(finished):
     assert [trial.state for trial in stored.trials] == [TrialState.COMPLETE] * 4
     for trial in stored.trials:
         last = [row for row in computed(results)[trial.user_attrs["trial_id"]][2] if row[1] == 2]
-        assert trial.value == pytest.approx(sum(row[4] for row in last) / 2)
+        assert trial.value == pytest.approx(sum(row[4] or 0 for row in last) / 2)
         assert trial.user_attrs["seed 0"] == last[0][4]
 
 

@@ -146,6 +146,7 @@ def test_a_run_that_a_scheduler_stopped_stays_stopped(tmp_path):
     ledger.record({"0000": [line(1)]})
     ledger.end(pack)
     assert states(opened(tmp_path)) == {("0000", 0): "stopped"}
+    assert opened(tmp_path).runs["0000", 0].reason == "scheduler"
     assert opened(tmp_path).remaining() == []
 
 
@@ -165,7 +166,7 @@ def test_the_table_has_a_row_for_every_run(tmp_path):
     assert list(table.columns) == [
         *("trial_id", "stage", "block", "num_blocks", "batch_norm", "lr", "epochs"),
         *("momentum", "weight_decay", "batch_size", "lr_schedule"),
-        *("seed", "state", "epochs_done", "error", "started", "ended", "host", "device", "pack", "directory"),
+        *("seed", "state", "epochs_done", "reason", "error", "started", "ended", "host", "device", "pack", "directory"),
     ]
     assert table["seed"].tolist() == [0, 1]
     assert table["epochs_done"].tolist() == [1, 0]

@@ -28,6 +28,7 @@ seeds: [7, 3]
 validation: 100
 search: {algorithm: optuna, samples: 9, sampler: random, seed: 4}
 scheduler: {name: median, grace_period: 2}
+stop: {target: 99, plateau: {epochs: 3, by: 0.5}}
 resources: {cpus: 0.5, gpus: 1, pack: 4}
 compare:
   across: lr
@@ -63,6 +64,33 @@ def test_a_small_file_is_enough_and_means_the_notebook(tmp_path: Path) -> None:
     assert (study.checkpoint.every, study.checkpoint.keep) == (1, 2)
     assert study.compare.thresholds == (40, 50, 55, 60)
     assert (study.compare.across, study.compare.within, study.compare.baseline) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "continue"),
+        ("search: {algorithm: random, samples: 2}", "continue"),
+        ("search: {algorithm: optuna, samples: 2}", "stop"),
+        ("search: {algorithm: random, samples: 2}\nscheduler: {name: median}", "stop"),
+        ("search: {algorithm: random, samples: 2}\nscheduler: {name: median}\non_divergence: continue", "continue"),
+    ],
+)
+def test_a_run_that_has_diverged_stops_where_the_rest_of_it_is_of_no_use(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    lr = "lr: {grid: [0.1, 0.2]}" if not text else "lr: {loguniform: [0.1, 0.2]}"
+    assert load(tmp_path, f"name: a\nspace: {{{lr}}}\nvalidation: 9\n{text}\n").on_divergence == expected
+
+
+def test_a_default_that_depends_on_a_wrong_part_is_no_problem_of_its_own(tmp_path: Path) -> None:
+    with pytest.raises(SpaceError) as caught:
+        load(tmp_path, "name: a\nspace: {}\nscheduler: {name: asha, grace_perod: 2}\nstop: {plateau: {epoch: 3}}\n")
+    assert [problem.partition(": ")[2] for problem in caught.value.problems] == [
+        "scheduler.grace_perod: unknown key (did you mean grace_period?)",
+        "stop.plateau.epochs: is required",
+        "stop.plateau.epoch: unknown key (did you mean epochs?)",
+    ]
 
 
 def test_the_space_has_the_axes_of_a_configuration() -> None:
@@ -115,6 +143,10 @@ scheduler:
   name: asha
   grace_period: 1
   reduction_factor: 4.0
+  brackets: 1
+stop:
+  target: null
+  plateau: null
 resources:
   cpus: 1.0
   gpus: auto
@@ -128,7 +160,7 @@ compare:
   thresholds: [40.0, 50.0, 55.0, 60.0]
   questions: []
 precision: float32
-on_divergence: continue
+on_divergence: stop
 checkpoint:
   every: 1
   keep: 2
@@ -203,7 +235,7 @@ def test_rules_hold_for_a_study_made_in_python_too() -> None:
         Study.model_validate(
             {
                 "name": "a",
-                "space": {"epochs": {"grid": [1, 3]}},
+                "space": {"epochs": 3},
                 "validation": 10,
                 "scheduler": {"name": "pbt", "perturbation_interval": 5},
             }
@@ -226,9 +258,18 @@ def test_rules_hold_for_a_study_made_in_python_too() -> None:
         ("space: {lr: {choice: [0.1]}}\nscheduler: {name: pbt}\nsearch: {algorithm: optuna, samples: 1}", "validation: "
          "should be above 0 (5000, say): search.algorithm optuna and scheduler.name pbt select by validation accuracy, "
          "never by test accuracy"),
-        ("space: {epochs: {randint: [2, 9]}}\nvalidation: 9\nscheduler: {name: asha, grace_period: 9}\nsearch: "
-         "{algorithm: random, samples: 1}", "scheduler.grace_period: 9 epochs are more than the 8 that a trial has "
-         "(space.epochs)"),
+        ("space: {epochs: 8}\nvalidation: 9\nscheduler: {name: asha, grace_period: 9}", "scheduler.grace_period: 9 "
+         "epochs are more than the 8 that a trial has (space.epochs)"),
+        ("space: {epochs: 9}\nvalidation: 9\nscheduler: {name: asha, reduction_factor: 3, brackets: 4}",
+         "scheduler.brackets: 4 are more than the 3 rungs that there are from 1 to 9 epochs"),
+        ("space: {epochs: {randint: [2, 9]}}\nvalidation: 9\nscheduler: {name: asha}\nsearch: {algorithm: random, "
+         "samples: 1}", "space.epochs: should give one number of epochs: scheduler.name asha compares trials by epoch"),
+        ("configurations: [{epochs: 2}, {epochs: 3}]\nvalidation: 9\nscheduler: {name: median}", "configurations: "
+         "should give one number of epochs: scheduler.name median compares trials by epoch"),
+        ("space: {}\nseeds: 3\nvalidation: 9\nscheduler: {name: asha}\nresources: {pack: 2}", "resources.pack: should "
+         "be auto, or 3 or more: scheduler.name asha needs all seeds of a configuration in a pack"),
+        ("space: {}\nstop: {target: 50, plateau: {epochs: 2}}", "validation: should be above 0 (5000, say): "
+         "stop.target and stop.plateau select by validation accuracy, never by test accuracy"),
         ("space: {}\ncompare: {across: lr, within: lr}", "compare.within: should be another axis than compare.across "
          "(lr)"),
         ("space: {batch_norm: {grid: [false]}}\ncompare: {baseline: {batch_norm: true}}", "compare.baseline."
