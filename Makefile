@@ -1,14 +1,14 @@
 # Everything runs in .venv, which the first call of any target makes; a second call finds it ready.
-#   make study [SPACE=search_spaces/depth.yaml] [DATA=digits|cifar10|auto|FOLDER] [RESULTS=DIR] [ARGS='--set seeds=5 ...']
+#   make study [SPACE=search_spaces/quickstart.yaml] [DATA=digits|cifar10|auto|FOLDER] [RESULTS=DIR] [ARGS='--set seeds=5 ...']
 #   make test [ARGS='-k name']     make test-all (with those that take long)     make lint     make schema     make clean
 
 PYTHON  ?= python3
-SPACE   ?= search_spaces/depth.yaml
 DATA    ?= digits
+SPACE   ?= search_spaces/$(if $(filter digits,$(DATA)),quickstart,depth).yaml
 RESULTS ?= results/$(basename $(notdir $(SPACE)))-$(notdir $(patsubst %/,%,$(DATA)))
 BIN      = .venv/bin
 
-# The default, depth on the embedded digits, is made short: three seeds, fewer epochs at a higher learning rate.
+# Depth on the embedded digits is made short: three seeds, fewer epochs at a higher learning rate.
 ifeq ($(SPACE) $(DATA),search_spaces/depth.yaml digits)
 SETTINGS ?= --set seeds=3 --set space.epochs=15 --set space.lr=0.05 --set compare.thresholds='[50, 80, 90]'
 endif

@@ -5,10 +5,10 @@ CAPTIONS = {
     "convergence_steps": "The same against SGD steps.",
     "convergence_seconds": "The same against the training time of a run, its share of the time of the runs beside it.",
     "head_to_head": "Two conditions and their difference by epoch; of two numbers of epochs, the gain since the first.",
-    "final_accuracy": "Accuracy after the last planned epoch; every point is a run.",
+    "final_accuracy": "Final accuracy, as the study declared it; every point is a run.",
     "forest": "Each row is a difference of two conditions; the verdict is read off the thin line.",
     "survival": "Share of the runs whose test accuracy has reached a threshold by an epoch.",
-    "generalisation_gap": "Training minus test accuracy after the last planned epoch.",
+    "generalisation_gap": "Training minus test accuracy, final values as the study declared them.",
     "seed_spread": "How far runs that differ in nothing but the seed lie apart.",
     "interaction": "Whether the effect of one axis depends on the other.",
     "learning_rate": "Final test accuracy against the learning rate; crosses are diverged runs.",
@@ -25,7 +25,8 @@ TABLES = {
     "summary": ("Summary", "Means ± standard deviations over the finished runs."),
     "comparisons": (
         "Comparisons",
-        "Final test accuracy. Joint: the interval the verdict reads, at 95 % over the family.",
+        "The verdict's interval is the one that it was read off; Welch's joint interval and what it says of the "
+        "meaningful difference stand beside it as a check. Exploratory pairs are not judged.",
     ),
     "other_measures": ("The same comparisons in other measures", "No verdict is read off these."),
     "time_to_accuracy": (
@@ -48,13 +49,13 @@ SHOWN = {
         *("epochs_to_T", "seconds", "train_accuracy_low", "train_loss_mean"),
     ),
     "comparisons": (
-        *("a", "b", "difference", "interval_low", "joint_interval_low", "verdict"),
-        *("seeds_needed", "method", "p_adjusted", "improvement", "effect"),
+        *("a", "b", "difference", "joint_interval_low", "verdict", "more", "interval_low"),
+        *("check_interval_low", "check", "method", "p_adjusted", "improvement", "effect"),
         *("paired_interval_low", "correlation", "mean_a", "mean_b", "n_a", "n_b", "family"),
-        *("family_size", "p", "note"),
+        *("family_size", "p_margin", "level", "look", "p", "note"),
     ),
     "other_measures": (
-        *("measure", "a", "b", "difference", "interval_low", "joint_interval_low"),
+        *("measure", "a", "b", "difference", "interval_low", "check_interval_low"),
         *("method", "p_adjusted", "improvement", "effect", "paired_interval_low"),
         *("correlation", "mean_a", "mean_b", "n_a", "n_b", "family"),
     ),
@@ -68,7 +69,11 @@ SHOWN = {
 TITLES = {
     "text": "median epochs",
     "interval_low": "95 % interval",
-    "joint_interval_low": "95 % joint interval",
+    "joint_interval_low": "interval of the verdict",
+    "check_interval_low": "Welch, joint",
+    "check": "Welch says",
+    "more": "more seeds, about",
+    "p_margin": "p against d",
     "paired_interval_low": "95 % paired interval",
     "n_a": "n of a",
     "n_b": "n of b",
@@ -90,18 +95,20 @@ TITLES = {
 
 METHODS = (
     "A run is a configuration with one seed; every statistic counts runs.",
-    "Final accuracy is that after the last planned epoch; a run that has not got there has none. "
+    "Final accuracy is that after the last planned epoch, or the mean over the last K epochs where the study declares "
+    "compare.measure {last: K}; a run that has not got there has none. "
     "Selected accuracy is the test accuracy at the first best validation epoch. The maximum over "
     "test epochs is never used.",
     "Means carry 95 % Student-t intervals over seeds, differences 95 % Welch intervals. Conditions that differ in "
     "their planned epochs alone, at a constant learning rate, are parts of the same runs: their differences are taken "
-    "run by run and carry paired t-intervals. The joint interval is the same at 1 − 0.05 / m for the m comparisons of "
-    "its family (Bonferroni).",
-    "Verdict against the meaningful difference d: 'larger' when the joint interval lies outside ±d, "
-    "'smaller' when it lies inside, else undecided, with the number of seeds per condition at which "
-    "an interval of the observed spread would decide.",
-    "Adjusted p-values are m p (Bonferroni), of the t-test of the same method as the interval: below 0.05 exactly "
-    "where the joint interval leaves out 0.",
+    "run by run and carry paired t-intervals.",
+    "Declared and baseline comparisons are one family, and at most 5 % of studies claim anything false of them. "
+    "Spreads of conditions borrow strength from each other, cautiously; each is tested one-sided against the nearer "
+    "margin; Holm's steps share the error. 'Larger' when the interval of the verdict lies beyond d on one side, "
+    "'smaller' when it lies within ±d, else undecided, with the range of further seeds that would decide at even odds.",
+    "Welch's joint interval, at 1 − 0.05 / m for the m comparisons (Bonferroni), and its adjusted p-value m p are a "
+    "check that borrows nothing: where it says the same, the verdict does not hang on the method.",
+    "The best: a condition may be the best unless another lies above it at one-sided level 5 % / (k − 1) (Hsu 1984).",
     "Improvement is the probability that a run of a beats a run of b (Mann-Whitney U / n1 n2); the "
     "effect is the difference in pooled standard deviations; paired: over the common seeds.",
     "AULC is the area under the test accuracy over epochs 1..E, divided by E − 1. The gap is "

@@ -5,12 +5,13 @@ from typing import Any, cast
 
 import pandas as pd
 
+from analysis.advice import extended
 from analysis.axes import numeric, title
 from analysis.findings import Findings
 from analysis.ledger import counted
 from analysis.statistics.comparison import compare, half_width
 from analysis.statistics.families import same_runs
-from analysis.words import BEYOND, points
+from analysis.words import BEYOND
 from study.contract.axes import AXES
 
 FEW_SEEDS = 5
@@ -24,7 +25,7 @@ def cautions(findings: Findings) -> list[str]:
         *_runs(findings),
         *_selection(findings),
         *_seeds(findings),
-        *_undecided(findings),
+        *_judging(findings),
         *_beyond(findings),
         *_diverged(findings),
         *_alike(findings),
@@ -130,16 +131,14 @@ def _seeds(findings: Findings) -> list[str]:
     return [f"few seeds: some conditions have {least} finished runs, so intervals are wide"]
 
 
-def _undecided(findings: Findings) -> list[str]:
-    """Count the declared and baseline comparisons that are undecided, apart from those without runs."""
+def _judging(findings: Findings) -> list[str]:
+    """Say what keeps comparisons from being judged, and what looks without a plan have cost."""
     table = findings.comparisons
     if table.empty:
         return []
+    more = extended(findings)
     verdicts = table.loc[table["family"] != "exploratory", "verdict"]
-    counts, lines = verdicts.value_counts(), []
-    if "undecided" in counts:
-        d = points(findings.question.meaningful)
-        lines.append(f"{counts['undecided']} of {len(verdicts)} declared and baseline comparisons are undecided at {d}")
+    counts, lines = verdicts.value_counts(), [more] if more else []
     if "no data" in counts:
         lines.append(f"{counts['no data']} of {len(verdicts)} comparisons have no finished run on one side yet")
     return lines

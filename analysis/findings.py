@@ -1,5 +1,6 @@
 """Everything the figures, tables and words draw on, computed once from the results."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -7,11 +8,16 @@ from typing import Any
 import pandas as pd
 
 from analysis.axes import FACTORS, STAGE, Labels, numeric
+from analysis.history import History
 from analysis.ledger import counted
 from analysis.question import Question, parse
 from analysis.results import Results
 from analysis.statistics.convergence import carried, run_table, time_to
-from analysis.statistics.families import MEASURES, Pair, comparison_table, pairs
+from analysis.statistics.families import MEASURES, Pair, comparison_table, pairs, same_runs
+from analysis.statistics.looks import promised_error
+from analysis.statistics.sights import Asked, Sight, sights
+from analysis.statistics.standing import Standing, standing
+from analysis.statistics.verdicts import ALPHA, Judged, Plan, judged, looks_taken, with_verdicts
 from study.contract.axes import AXES
 
 MOST_DISTINCT = 12
@@ -26,7 +32,9 @@ class Findings:
     the axis (or in facets) and in colours; None where nothing varies. labels: how values are written. conditions: one
     row per condition, a configuration in a stage, indexed by its number: the axes, stage, label, planned (runs).
     curves, runs, times: as in `convergence`, with the column `condition`; curves of runs that were stopped when they
-    diverged are carried on. comparisons: final test accuracy. problems: what is missing or damaged.
+    diverged are carried on. seen: the runs that each look at the study saw. chosen: the pairs that are compared;
+    judged: the verdicts on those that were asked for, in their order. comparisons: of the final test accuracy.
+    problems: what is missing or damaged.
     """
 
     results: Results
@@ -38,9 +46,63 @@ class Findings:
     conditions: pd.DataFrame
     curves: pd.DataFrame
     runs: pd.DataFrame
+    seen: tuple[Sight, ...]
     chosen: tuple[Pair, ...]
+    judged: tuple[Judged, ...]
     comparisons: pd.DataFrame
     problems: tuple[str, ...]
+
+    @property
+    def verdicts(self) -> list[tuple[Pair, Judged]]:
+        """The declared and baseline pairs, each with its verdict."""
+        return list(zip((pair for pair in self.chosen if pair.confirms), self.judged, strict=True))
+
+    @property
+    def plan(self) -> Plan:
+        """How the looks were planned."""
+        return Plan(self.results.history.planned, self.results.history.path)
+
+    @cached_property
+    def looks(self) -> int:
+        """How often the comparisons were looked at."""
+        return looks_taken(self.seen, [pair for pair, _ in self.verdicts], self.plan)
+
+    @property
+    def promised_error(self) -> float:
+        """The share of studies with a false claim, at most; above 5 % where looks were not planned."""
+        return promised_error(ALPHA, self.looks, self.plan.planned)
+
+    @cached_property
+    def standing(self) -> Standing | None:
+        """Which conditions may be the best; None where fewer than two have runs that train.
+
+        By validation accuracy where there is a validation set, of the confirmed conditions where there are any.
+        """
+        seen = self.seen
+        if self.has_validation:
+            asked = _asked(self.results.history, self._number_of)
+            seen = tuple(sights(self.runs, "validation_accuracy", len(self.conditions), asked))
+        last = seen[-1]
+        stages = self.conditions[STAGE]
+        stage = "confirm" if (stages[last.ns > 0] == "confirm").any() else "explore"
+        able = [n for n in range(len(self.conditions)) if last.ns[n] and not last.fails[n] and stages[n] == stage]
+        points = {n: self.point(n) for n in able}
+        by_rest: dict[tuple[Any, ...], list[int]] = {}
+        for n in able:
+            by_rest.setdefault(tuple(v for k, v in points[n].items() if k != "epochs"), []).append(n)
+        shared = [(a, b) for group in by_rest.values() for a in group for b in group if same_runs(points[a], points[b])]
+        return standing(seen, able, shared, self.plan)
+
+    @cached_property
+    def _number_of(self) -> dict[str, int]:
+        table = self.results.runs.drop_duplicates("trial_id")
+        table = table.merge(self.conditions.reset_index(names="condition"), on=list(FACTORS))
+        return dict(zip(table["trial_id"].astype(str), table["condition"].astype(int), strict=True))
+
+    @cached_property
+    def trials(self) -> dict[int, str]:
+        """The trial_id of each condition, the first where several have it."""
+        return {number: trial for trial, number in reversed(list(self._number_of.items()))}
 
     @cached_property
     def times(self) -> pd.DataFrame:
@@ -54,7 +116,7 @@ class Findings:
     @property
     def confirmatory(self) -> list[Pair]:
         """The declared and baseline pairs; none when they are too many to test in every way."""
-        chosen = [pair for pair in self.chosen if pair.family != "exploratory"]
+        chosen = [pair for pair in self.chosen if pair.confirms]
         return chosen if len(chosen) <= MOST_CONFIRMATORY else []
 
     @cached_property
@@ -98,6 +160,8 @@ class Findings:
         parts = [str(_get(provenance, "data", "name") or "unknown data set")]
         parts += [self.fixed] if self.fixed else []
         parts.append(counted(self.runs["seed"].nunique(), "seed"))
+        if self.question.last > 1:
+            parts.append(f"accuracies are means of the last {self.question.last} epochs")
         last = self.results.sessions[-1] if self.results.sessions else {}
         date = last.get("ended") or last.get("started")
         return ", ".join([*parts, str(date)[:10]] if date else parts)
@@ -115,6 +179,9 @@ def find(results: Results) -> Findings:
     runs = run_table(curves, results.stops_diverged, question.last)
     runs["condition"] = runs["trial_id"].map(number_of).astype("int64")
     chosen, uncompared = pairs(conditions, factors, question)
+    seen = sights(runs, "test_accuracy", len(conditions), _asked(results.history, number_of))
+    plan = Plan(results.history.planned, results.history.path)
+    verdicts = judged(seen, [pair for pair in chosen if pair.confirms], question.meaningful, plan)
     return Findings(
         results=results,
         question=question,
@@ -125,8 +192,10 @@ def find(results: Results) -> Findings:
         conditions=conditions,
         curves=carried(curves) if results.stops_diverged else curves,
         runs=runs,
+        seen=tuple(seen),
         chosen=tuple(chosen),
-        comparisons=comparison_table(runs, chosen, question.meaningful),
+        judged=tuple(verdicts),
+        comparisons=with_verdicts(seen, chosen, verdicts, question.meaningful),
         problems=(*results.problems, *problems, *twice, *uncompared),
     )
 
@@ -140,6 +209,19 @@ def _conditions(runs: pd.DataFrame, factors: tuple[str, ...], labels: Labels) ->
     seeds = runs["seed"].groupby(numbers).nunique()
     conditions["planned"] = seeds.reindex(conditions.index)
     return conditions, number_of
+
+
+def _asked(history: History, number_of: Mapping[str, int]) -> list[Asked]:
+    """The seeds of each condition at each look; none where all runs were looked at once, whatever the plan knows."""
+    looks: list[Asked] = []
+    for look in history.looks if len(history.looks) > 1 or history.taken else ():
+        seeds: dict[int, frozenset[int]] = {}
+        for trial, count in look.items():
+            if trial in number_of:
+                before = seeds.get(number_of[trial], frozenset())
+                seeds[number_of[trial]] = before | frozenset(history.seeds.get(trial, ())[:count])
+        looks.append(seeds)
+    return looks
 
 
 def _without_repeats(curves: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

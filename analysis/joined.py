@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.axes import FACTORS
+from analysis.history import History
 from analysis.ledger import RUN
 from analysis.results import Results, ResultsError, read
 
@@ -40,6 +41,7 @@ def read_all(directories: Sequence[Path]) -> Results:
         runs=runs.drop(columns="source"),
         log=_rows(named, runs, lambda part: part.log),
         provenance={**first.provenance, "sessions": [s for part in reversed(parts) for s in part.sessions]},
+        history=History(),
         problems=[f"{part.directory}: {problem}" for part in parts for problem in part.problems],
     )
 

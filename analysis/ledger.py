@@ -5,7 +5,6 @@ states are brought up to what was recorded. Format 1's table has a row a trial, 
 row a run.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pandas as pd
 from analysis.axes import FACTOR_TYPES, FACTORS, STAGE
 from study.contract.axes import AXES
 from study.contract.files import PLAN, TRIALS_TABLE
+from study.contract.lines import parse_lines
 from study.contract.records import Record
 
 RUN = ["trial_id", "seed"]
@@ -159,13 +159,12 @@ def _planned(path: Path, problems: list[str]) -> list[dict[str, Any]]:
     configurations: dict[str, dict[str, Any]] = {}
     rows: list[dict[str, Any]] = []
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines, _ = parse_lines(path.read_bytes(), path.name)
     except OSError as error:
         problems.append(f"{path.name} cannot be read: {error.strerror}")
         return []
-    for line in lines:
+    for _, event in lines:
         try:
-            event = json.loads(line)
             name, trial = event["event"], str(event.get("trial_id", ""))
             if name == "configuration":
                 values = {axis: event["configuration"][axis] for axis in AXES if axis in event["configuration"]}
@@ -176,5 +175,5 @@ def _planned(path: Path, problems: list[str]) -> list[dict[str, Any]]:
                     for seed in event["seeds"]
                 ]
         except (ValueError, KeyError, TypeError, AttributeError):
-            continue  # a torn line: the records and the table say the rest
+            continue  # what a lost line described: the records and the table say the rest
     return [{**{name: axis.default for name, axis in AXES.items()}, **row} for row in rows]

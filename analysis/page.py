@@ -14,10 +14,12 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from analysis import words
+from analysis.advice import Advice, advice
+from analysis.answer import Answer, answer
 from analysis.captions import CAPTIONS, METHODS, SHOWN, TABLES, TITLES
 from analysis.findings import Findings
 from analysis.ledger import counted
-from analysis.statistics.comparison import MOST_SEEDS
+from analysis.lines import Group, asked, seen
 from study.contract.axes import AXES, number
 
 MOST_ROWS = 1000
@@ -34,6 +36,21 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Said:
+    """What the report says in words: the answer, what was asked, what would decide more, what was merely seen."""
+
+    answer: Answer
+    asked: tuple[Group, ...]
+    advice: Advice | None
+    seen: Group | None
+
+    @classmethod
+    def of(cls, findings: Findings) -> "Said":
+        """All that is said of the findings."""
+        return cls(answer(findings), tuple(asked(findings)), advice(findings), seen(findings))
+
+
+@dataclass(frozen=True)
 class Cell:
     """A table cell: what is read, the number it sorts by ('' for a missing number), and whether it is read as one."""
 
@@ -47,7 +64,7 @@ def html(
     pictures: list[Picture],
     left_out: list[tuple[str, str]],
     tables: dict[str, pd.DataFrame],
-    verdicts: list[words.Group],
+    said: Said,
     warnings: list[str],
 ) -> str:
     """Return the report as one HTML page that needs nothing from outside."""
@@ -60,13 +77,15 @@ def html(
         question=findings.question.text,
         source=findings.source,
         runs=run_counts(findings),
-        verdicts=verdicts,
-        tally=words.tally(findings.comparisons, findings.question.meaningful),
+        said=said,
         warnings=warnings,
         figures=[_figure(picture) for picture in pictures],
         left_out=left_out,
-        tables=[_table(name, tables[name], _places(findings)) for name in TABLES if name in tables],
-        markdown=markdown(findings, tables.get("summary"), verdicts, warnings),
+        summary=_table("summary", tables["summary"], _places(findings)) if "summary" in tables else None,
+        tables=[
+            _table(name, tables[name], _places(findings)) for name in TABLES if name in tables and name != "summary"
+        ],
+        markdown=markdown(findings, tables.get("summary"), said, warnings),
         settings=_yaml(results.study) or "study.yaml is missing",
         provenance=json.dumps(results.provenance, indent=1, ensure_ascii=False),
         methods=METHODS,
@@ -76,20 +95,23 @@ def html(
 def markdown(
     findings: Findings,
     summary: pd.DataFrame | None,
-    verdicts: list[words.Group],
+    said: Said,
     warnings: list[str],
 ) -> str:
     """Return the question, verdicts, summary table and warnings as Markdown."""
     lines = [f"## {findings.results.name}", ""]
     lines += [findings.question.text, ""] if findings.question.text else []
-    for group in verdicts:
-        lines += [f"**{group.heading}**", ""] if group.heading else []
-        lines += [*(f"- {line}" for line in group.lines), ""] if group.lines else []
+    lines += [f"**{said.answer.sentence}**", "", *(f"- {line}" for line in said.answer.lines), ""]
+    for group in said.asked:
+        lines += [f"**{group.heading}**", "", *(f"- {line}" for line in group.lines), ""]
         lines += [group.reading, ""] if group.reading else []
-        lines += [group.advice, "", f"    {group.command}", ""] if group.command else []
+    if said.advice:
+        lines += [said.advice.text, "", f"    {said.advice.command}", ""]
     if summary is not None and len(summary):
         lines += [*_markdown_table(findings, summary), ""]
         lines += ["Accuracies are means ± standard deviations over n seeds; epochs to an accuracy are medians.", ""]
+    for heading, claims in (("What can be claimed", said.answer.claims), ("What cannot", said.answer.no_claims)):
+        lines += [f"**{heading}**", "", *(f"- {claim}" for claim in claims), ""] if claims else []
     lines += [f"- Note: {warning}" for warning in warnings] + ([""] if warnings else [])
     return "\n".join([*lines, f"{findings.source}. {run_counts(findings)}", ""])
 
@@ -199,14 +221,14 @@ def _cell(name: str, value: Any) -> Cell:
         return Cell("yes" if value else "no")
     if value is None or value is pd.NaT:
         return Cell("–")
-    if name == "seeds_needed" and value > MOST_SEEDS:
+    if name == "more" and value > words.REALISTIC_SEEDS:
         return Cell("no realistic number", _sort(value))
     if isinstance(value, int | np.integer):
         return Cell(str(value), str(value))
     if isinstance(value, float):
         if np.isnan(value):
             return Cell("–", "")
-        if name == "p" or name == "p_adjusted":
+        if name in ("p", "p_adjusted", "p_margin", "level"):
             return Cell(words.p_value(value), _sort(value))
         if name in AXES:
             return Cell(number(value), _sort(value))

@@ -46,6 +46,15 @@ class Question:
     selects: bool = False
     searches: bool = False
 
+    @property
+    def measure(self) -> str:
+        """What is compared, in words: 'final test accuracy', or the mean that was declared."""
+        return self.named("test accuracy")
+
+    def named(self, value: str) -> str:
+        """A final value as the study declared it: 'final gap', 'gap (mean of the last 3 epochs)'."""
+        return f"final {value}" if self.last == 1 else f"{value} (mean of the last {self.last} epochs)"
+
 
 def parse(study: Mapping[str, Any]) -> tuple[Question, list[str]]:
     """Return the question of a study.yaml and the problems met in it."""

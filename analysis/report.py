@@ -25,6 +25,7 @@ from study.contract.axes import AXES
 from study.contract.files import REPORT
 
 MOST_PRINTED = 30
+MOST_LINES = 12  # of a group, in the terminal
 
 
 class ReportError(Exception):
@@ -47,7 +48,7 @@ class Report:
     out: Path
     findings: Findings
     summary: pd.DataFrame
-    verdicts: tuple[words.Group, ...]
+    said: page.Said
     warnings: tuple[str, ...]
     drawn: tuple[Drawn, ...]
     left_out: tuple[tuple[str, str], ...]
@@ -90,7 +91,7 @@ def write_report(
         out=out,
         findings=findings,
         summary=shown.get("summary", pd.DataFrame()),
-        verdicts=tuple(words.headline(findings)),
+        said=page.Said.of(findings),
         warnings=tuple(cautions(findings)),
         drawn=tuple(drawn),
         left_out=tuple(left_out),
@@ -103,25 +104,29 @@ def write_report(
 
 
 def print_summary(report: Report, console: Console) -> None:
-    """Print the summary table, the verdicts and the warnings."""
-    findings = report.findings
+    """Print the answer, what was asked, the summary table and the warnings: about a screen."""
+    said = report.said
+    console.print(f"[bold]{escape(said.answer.sentence)}[/bold]", highlight=False)
+    for line in said.answer.lines:
+        console.print(Padding(escape(line), (0, 0, 0, 2)), highlight=False)
+    for group in said.asked:
+        console.print(f"[bold]{escape(group.heading)}[/bold]", highlight=False)
+        for line in group.lines[:MOST_LINES]:
+            console.print(Padding(f"• {escape(str(line))}", (0, 0, 0, 2)), highlight=False)
+        if len(group.lines) > MOST_LINES:
+            console.print(f"  ... and {len(group.lines) - MOST_LINES} more in the report", highlight=False)
+        if group.reading:
+            console.print(Padding(f"[dim]{escape(group.reading)}[/dim]", (0, 0, 0, 2)))
+    if said.advice:
+        console.print(Padding(f"[dim]{escape(said.advice.text)}[/dim]", (0, 0, 0, 2)))
+        console.print(f"  {said.advice.command}", soft_wrap=True, highlight=False, markup=False)
     _print_table(report, console)
     if len(report.summary) > MOST_PRINTED:
         console.print(f"... and {len(report.summary) - MOST_PRINTED} more in tables/summary.csv")
-    for group in report.verdicts:
-        if group.heading:
-            console.print(f"[bold]{escape(group.heading)}[/bold]", highlight=False)
-        for line in group.lines[:MOST_PRINTED]:
-            console.print(Padding(f"• {escape(str(line))}", (0, 0, 0, 2)), highlight=False)
-        if group.reading:
-            console.print(Padding(f"[dim]{escape(group.reading)}[/dim]", (0, 0, 0, 2)))
-        if group.command:
-            console.print(Padding(f"[dim]{escape(group.advice)}[/dim]", (0, 0, 0, 2)))
-            console.print(f"  {group.command}", soft_wrap=True, highlight=False, markup=False)
-    for line in words.tally(findings.comparisons, findings.question.meaningful):
-        console.print(f"[dim]{escape(line)}[/dim]", highlight=False)
     for line in report.warnings[:MOST_PRINTED]:
         console.print(f"[yellow]![/yellow] {escape(line)}", highlight=False)
+    if said.seen:
+        console.print(f"[dim]{escape(said.seen.heading)}: in the report[/dim]", highlight=False)
     console.print(_figures_said(report), highlight=False)
     console.print(f"Report: {report.out / 'report.html'}", soft_wrap=True, highlight=False, markup=False)
 
@@ -181,12 +186,12 @@ def _text(value: object) -> str:
 
 
 def _write_pages(report: Report) -> None:
-    verdicts, warnings = list(report.verdicts), list(report.warnings)
+    warnings = list(report.warnings)
     pictures = [page.Picture(d.entry.name, d.entry.heading, d.entry.numbers, d.svg) for d in report.drawn]
     left_out, findings = list(report.left_out), report.findings
-    content = page.html(findings, pictures, left_out, report.tables, verdicts, warnings)
+    content = page.html(findings, pictures, left_out, report.tables, report.said, warnings)
     (report.out / "report.html").write_text(content, encoding="utf-8")
-    content = page.markdown(findings, report.summary, verdicts, warnings)
+    content = page.markdown(findings, report.summary, report.said, warnings)
     (report.out / "summary.md").write_text(content, encoding="utf-8")
 
 

@@ -7,7 +7,7 @@ be read is refused: what is missing or damaged is named in `Results.problems`.
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ import pandas as pd
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from analysis.history import History, read_history
 from analysis.ledger import RUN, first_line, read_parquet, reconciled, runs_of, with_factors
 from analysis.records import CURVE_TYPES, curves_of, empty_curves, empty_log, log_of, read_records
-from study.contract.files import CURVES, PROVENANCE, RECORDS, STUDY, TRIALS_TABLE
+from study.contract.files import CURVES, PLAN, PROVENANCE, RECORDS, STUDY, TRIALS_TABLE
 
 # The columns of curves.parquet that every format has.
 _CURVE_COLUMNS = (
@@ -39,7 +40,7 @@ class Results:
     runs: one row per run of the plan, columns as in trials.parquet of format 2.
     log: one row per run and epoch that was trained, columns `records.LOG_TYPES`; empty without records/.
     study: study.yaml; provenance: provenance.json ({} where missing).
-    problems: what is missing, torn or stale, in words.
+    problems: what is missing, torn or stale, in words. history: the looks at the study, from its plan.
     """
 
     directory: Path
@@ -49,6 +50,7 @@ class Results:
     study: dict[str, Any]
     provenance: dict[str, Any]
     problems: list[str]
+    history: History = field(default_factory=History)
 
     @property
     def name(self) -> str:
@@ -92,7 +94,7 @@ def read(directory: Path) -> Results:
     runs = reconciled(runs, curves, results.in_flight, results.stops_diverged, problems)
     if results.in_flight:
         problems.append("the study has not ended: it is still running, or its driver was killed")
-    return Results(directory, curves, runs, log, study, provenance, problems)
+    return Results(directory, curves, runs, log, study, provenance, problems, read_history(directory / PLAN))
 
 
 def write_curves(directory: Path) -> Path:

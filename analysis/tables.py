@@ -13,7 +13,7 @@ from analysis.statistics.survival import logrank_p, reached
 from study.contract.axes import AXES
 
 MEASURES = ("train_accuracy", "test_accuracy", "selected_accuracy", "aulc", "gap", "train_loss")
-_INTERVALS = ("interval", "joint_interval", "paired_interval")
+_INTERVALS = ("interval", "joint_interval", "check_interval", "paired_interval")
 
 
 def summary(findings: Findings, times: pd.DataFrame) -> pd.DataFrame:
@@ -89,7 +89,7 @@ def comparison_rows(findings: Findings, comparisons: pd.DataFrame) -> pd.DataFra
     table = comparisons.copy()
     for side in ("a", "b"):
         table[side] = [findings.label(int(number)) for number in table[side]]
-    for name in _INTERVALS:
+    for name in (name for name in _INTERVALS if name in table):
         place = int(table.columns.get_indexer(pd.Index([name]))[0])
         pairs = table.pop(name)
         table.insert(place, f"{name}_low", [pair[0] for pair in pairs])
@@ -99,8 +99,7 @@ def comparison_rows(findings: Findings, comparisons: pd.DataFrame) -> pd.DataFra
 
 def measure_rows(findings: Findings) -> pd.DataFrame:
     """Return the comparisons in the other measures for reading, without verdicts: none is read off."""
-    table = comparison_rows(findings, findings.measures)
-    return table.drop(columns=["verdict", "seeds_needed"], errors="ignore")
+    return comparison_rows(findings, findings.measures).drop(columns=["check"], errors="ignore")
 
 
 def labelled(findings: Findings, table: pd.DataFrame) -> pd.DataFrame:

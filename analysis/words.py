@@ -1,21 +1,14 @@
-"""Comparisons as sentences: the same words in the report, in Markdown and in the terminal."""
+"""Numbers and verdicts in words: the same in the report, in Markdown and in the terminal."""
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-import pandas as pd
+import numpy as np
 
-from analysis.advice import command_for, seeds_wanted
-from analysis.axes import STAGE, title
-from analysis.findings import Findings
-from analysis.ledger import counted
-from analysis.statistics.comparison import MOST_SEEDS, mean_interval
-from analysis.statistics.convergence import by_condition
-from analysis.statistics.families import FAMILIES
-from study.contract.axes import AXES
+from analysis.statistics.needed import divergence_bound
 
+REALISTIC_SEEDS = 200  # more are not named
 BEYOND = "*"
 BEYOND_NOTE = (
     f"{BEYOND} reaches beyond what is possible, 0 to 100 % or a difference of ±100 points: "
@@ -66,195 +59,70 @@ def p_value(p: float) -> str:
     return "< 0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.995 else "1.0"
 
 
+def duration(seconds: float) -> str:
+    """Return a time in the unit that a person would use: '40 seconds', '12 minutes', '3.5 hours', '2 days'."""
+    for size, unit in ((86_400.0, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second")):
+        if seconds >= (2 * size if unit == "day" else size):
+            number = seconds / size
+            said = f"{number:.1f}".removesuffix(".0") if number < 5 and size > 60 else f"{number:.0f}"
+            return f"{said} {unit}{'' if said == '1' else 's'}"
+    return "a second"
+
+
+def listed(names: Iterable[str], most: int = 6, word: str = "and") -> str:
+    """Return names as a list in a sentence, the first of them where there are many."""
+    names = list(names)
+    if len(names) > most:
+        return f"{'; '.join(names[:most])} {word} {len(names) - most} more"
+    return f" {word} ".join(["; ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def range_of_seeds(low: float, high: float) -> str:
+    """Return how many more seeds: '3 to 58 more seeds', '12 more seeds', '90 to more than 200 more seeds'."""
+    first, last = f"{low:.0f}", f"{high:.0f}"
+    if high > REALISTIC_SEEDS:
+        last = f"more than {REALISTIC_SEEDS}"
+    number = first if first == last else f"{first} to {last}"
+    return f"{number} more seed{'' if number == '1' else 's'}"
+
+
+def does_not_train(runs: int) -> str:
+    """Return the verdict on a condition whose runs all diverged."""
+    return f"does not train: {runs} of {runs} diverged"
+
+
 def verdict(row: Mapping[Any, Any], meaningful: float) -> str:
-    """Return the verdict on a comparison in words, against the meaningful difference."""
+    """Return the verdict on a comparison in words, against the meaningful difference; of a against b."""
     d = points(meaningful)
-    if row["verdict"] == "no data":
+    kind = row["verdict"]
+    if kind == "no data":
         return f"no data yet ({row['note']})"
-    if row["verdict"] == "larger":
-        return f"{'higher' if row['joint_interval'][0] > 0 else 'lower'} by more than {d}"
-    if row["verdict"] == "smaller":
-        return f"smaller than {d}"
-    needed = row["seeds_needed"]
-    if needed is None or math.isnan(needed):
+    if kind == "does not train":
+        if row["diverged_a"] == row["n_a"]:
+            return does_not_train(row["n_a"])
+        return f"nothing to compare with, as that {does_not_train(row['n_b'])}"
+    if kind == "larger":
+        return f"{'better' if row['difference'] > 0 else 'worse'} by more than {d}"
+    if kind == "smaller":
+        return f"less than {d} apart"
+    if kind == "not judged":
+        return "not judged"
+    low, high = row["more_low"], row["more_high"]
+    if math.isnan(low):
         return f"undecided ({row['note']})" if row["note"] else "undecided"
-    low, high = row["joint_interval"]
-    differs = "undecided"
-    if low > 0 or high < 0:
-        differs = f"not zero, but whether larger than {d} is undecided"
-    if needed > MOST_SEEDS:
-        return f"{differs}, no realistic number of seeds would decide"
-    return f"{differs}, about {int(needed)} seeds would decide"
+    if low > REALISTIC_SEEDS:
+        return "undecided, no realistic number of seeds would decide"
+    return f"undecided, about {range_of_seeds(low, high)} would decide"
 
 
-@dataclass(frozen=True)
-class Line:
-    """One statement and the verdict at its end; kind: higher, lower, smaller, undecided, '' where nothing is judged."""
-
-    text: str
-    verdict: str = ""
-    kind: str = ""
-
-    def __str__(self) -> str:
-        """Return the line as plain text."""
-        return f"{self.text}: {self.verdict}" if self.verdict else self.text
+def kind(row: Mapping[Any, Any]) -> str:
+    """Return what a verdict is, with its direction: better, worse, smaller, fails, undecided, no data, not judged."""
+    if row["verdict"] == "larger":
+        return "better" if row["difference"] > 0 else "worse"
+    return "fails" if row["verdict"] == "does not train" else str(row["verdict"])
 
 
-@dataclass(frozen=True)
-class Group:
-    """Statements under one heading, with how to read their numbers and the command that would decide more of them."""
-
-    heading: str
-    lines: tuple[Line, ...]
-    reading: str = ""
-    advice: str = ""
-    command: str = ""
-
-
-def headline(findings: Findings) -> list[Group]:
-    """Return the statements that answer the study's question.
-
-    The declared questions, then the comparisons with the baseline; the exploratory ones only in
-    their stead; the means where there is nothing to compare.
-    """
-    table = findings.comparisons
-    groups: list[Group] = []
-    judged = table.head(0)
-    for family in FAMILIES:
-        rows = table[table["family"] == family] if len(table) else table
-        if len(rows) and (family != "exploratory" or not groups):
-            groups += _groups(rows, family, findings)
-            judged = pd.concat([judged, rows]) if len(judged) else rows
-    if groups:
-        return [*groups, *_more_seeds(findings, judged)]
-    means = _means(findings)
-    return [Group("", tuple(Line(text) for text in means), with_note("", means))]
-
-
-def _more_seeds(findings: Findings, judged: pd.DataFrame) -> list[Group]:
-    """How to add the seeds that undecided comparisons lack; nothing where none are named."""
-    seeds = seeds_wanted(judged)
-    command = command_for(findings.results, seeds) if seeds else None
-    if command is None:
-        return []
-    advice = (
-        f"{seeds} seeds in all for every configuration, those trained already among them. A study that is "
-        "extended because it came out undecided, and judged again in this way, makes a false claim more often than 5 %."
-    )
-    return [Group("To add seeds", (), advice=advice, command=command)]
-
-
-def _groups(rows: pd.DataFrame, family: str, findings: Findings) -> list[Group]:
-    size = len(rows)
-    joint = f"jointly over {size} comparisons" if size > 1 else "of the difference"
-    reading = f"Test accuracy, percentage points; [ ]: 95 % interval {joint}."
-    if (rows["method"] == "paired").any():
-        reading += " Numbers of epochs are compared run by run: the shorter run is the beginning of the longer."
-    groups = []
-    for key, members in rows.groupby("b" if family == "baseline" else "name", sort=False):
-        if family == "baseline":
-            row = members.iloc[0]
-            b = findings.label(int(row["b"]))
-            heading = f"Against {b} ({row['mean_b']:.2f} %, n = {row['n_b']})"
-            heading = f"Against {b}" if math.isnan(row["mean_b"]) else heading
-        else:
-            heading = f"{family.capitalize()}: {_named(str(key))}"
-        lines = [_line(row, family, findings) for row in members.to_dict("records")]
-        groups.append(Group(heading, tuple(lines), with_note(reading, map(str, lines))))
-    return groups
-
-
-def _line(row: Mapping[Any, Any], family: str, findings: Findings) -> Line:
-    a, b = findings.label(int(row["a"])), findings.label(int(row["b"]))
-    said = verdict(row, findings.question.meaningful)
-    if row["verdict"] == "no data":
-        return Line(a if family == "baseline" else f"{a} against {b}", said)
-    low, high = row["joint_interval"]
-    span = "" if math.isnan(low) else f" {interval(low, high)}"
-    if family == "baseline":
-        text = f"{a} ({row['mean_a']:.2f} %, n = {row['n_a']}): {change(row['difference'])}{span}"
-        return Line(text, said, _kind(row))
-    numbers = f"{row['mean_a']:.2f} against {row['mean_b']:.2f} %, n = {row['n_a']} and {row['n_b']}"
-    text = f"{a} {_apart(row['difference'])} {b} ({numbers}){span}"
-    return Line(text, said, _kind(row))
-
-
-def _apart(difference: float) -> str:
-    if f"{abs(difference):.2f}" == "0.00":
-        return "equals"
-    return f"has {abs(difference):.2f} points {'more' if difference > 0 else 'less'} than"
-
-
-def _kind(row: Mapping[Any, Any]) -> str:
-    if row["verdict"] != "larger":
-        return row["verdict"]
-    return "higher" if row["joint_interval"][0] > 0 else "lower"
-
-
-def _named(comparison: str) -> str:
-    """The name of a comparison; an exploratory one's axis by its title."""
-    start, _, axis = comparison.rpartition(" ")
-    return f"{start} {title(axis).lower()}" if start == "effect of" and axis in AXES else comparison
-
-
-def tally(comparisons: pd.DataFrame, meaningful: float) -> list[str]:
-    """Return one line a family: how many differences are larger, smaller, undecided, or lack runs."""
-    lines = []
-    for family in FAMILIES:
-        rows = comparisons[comparisons["family"] == family] if len(comparisons) else comparisons
-        if len(rows):
-            counts = rows["verdict"].value_counts()
-            d = points(meaningful)
-            lines.append(
-                f"{family}: {counts.get('larger', 0)} of {counted(len(rows), 'difference')} larger than {d}, "
-                f"{counts.get('smaller', 0)} smaller, {counts.get('undecided', 0)} undecided"
-                + (f", {counts['no data']} without data yet" if "no data" in counts else "")
-            )
-    return lines
-
-
-def _means(findings: Findings) -> list[str]:
-    runs = findings.runs[findings.runs["test_accuracy"].notna()]
-    if runs.empty:
-        return ["No run has reached its planned epochs yet: there is nothing to judge."]
-    several = runs["condition"].nunique() > 1
-    if findings.question.searches and several:
-        return [_best(findings)]
-    if several:
-        return [_not_compared(findings, runs)]
-    lines = []
-    for condition, group in by_condition(runs):
-        values = group["test_accuracy"].to_numpy()
-        low, high = mean_interval(values)
-        lines.append(
-            f"{findings.label(condition)}: {values.mean():.2f} % test accuracy "
-            f"(95 % interval of the mean {interval(low, high, signed=False)}, {len(values)} runs); "
-            "one finished configuration, nothing to compare it with."
-        )
-    return lines
-
-
-def _not_compared(findings: Findings, runs: pd.DataFrame) -> str:
-    means = runs.groupby("condition")["test_accuracy"].mean()
-    best = cast(int, means.idxmax())
-    return (
-        f"{len(means)} configurations have finished runs and none was compared with another. The highest mean test "
-        f"accuracy is that of {findings.label(best)}, {means[best]:.2f} %; how far it stands out was not judged: give "
-        "compare.baseline or compare.questions in the space file."
-    )
-
-
-def _best(findings: Findings) -> str:
-    explored = findings.runs[findings.runs[STAGE] == "explore"]
-    means = explored.groupby("condition")["validation_accuracy"].mean().dropna()
-    if means.empty:
-        return "The study has no validation set: no configuration is picked from its search."
-    best = cast(int, means.idxmax())
-    values = findings.runs.loc[findings.runs["condition"] == best, "test_accuracy"].dropna()
-    low, high = mean_interval(values.to_numpy())
-    return (
-        f"Best by validation accuracy among {counted(len(means), 'finished configuration')}: "
-        f"{findings.label(best)}, {values.mean():.2f} % test accuracy (95 % interval of the mean "
-        f"{interval(low, high, signed=False)}, {len(values)} runs). A search explores: run this "
-        "configuration against the baseline with new seeds to judge it."
-    )
+def unseen_divergence(runs: int) -> str:
+    """Return what runs that all trained leave possible (Clopper & Pearson 1934), in words."""
+    share = 100 * float(divergence_bound(np.array(0), np.array(runs)))
+    return f"0 of {runs} runs diverged, which leaves a share of up to {share:.0f} % possible"

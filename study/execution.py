@@ -6,12 +6,11 @@ import traceback
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import ray
 from rich.console import Console
 
 from study import interrupts
 from study.background import Background
-from study.cluster.joining import connect, joined_cluster
+from study.cluster.joining import connected, joined_cluster
 from study.cluster.nodes import describe_nodes
 from study.cluster.resources import amounts, concurrent_packs, node_resources, pack_resources
 from study.data import hold_out, load
@@ -111,6 +110,7 @@ def _run_packs(
     console: Console,
 ) -> None:
     from study.tuning.checkpoints import find_states, next_session
+    from study.tuning.schedulers import make_scheduler
     from study.tuning.tuner import run_packs
 
     study = request.study
@@ -119,11 +119,14 @@ def _run_packs(
     found = find_states(ledger, results)
     for problem in found.problems:
         say(console, f"warning: {problem}")
+    scheduler = make_scheduler(study, ledger)
     session = next_session(results.trials)
     largest = largest_pack(study.resources, on_gpu=wanted["GPU"] > 0)
 
+    whole = scheduler is not None
+
     def split(runs: Sequence[PlannedRun]) -> Groups:
-        return packed(runs, {run.key: ledger.runs[run.key].epochs_left for run in runs}, slots, largest)
+        return packed(runs, {run.key: ledger.runs[run.key].epochs_left for run in runs}, slots, largest, whole=whole)
 
     supply = Supply(ledger, growth, split, session, slots, spending.used_up)
     packs = supply.begin()
@@ -143,7 +146,7 @@ def _run_packs(
         ) as display,
         _listeners(study, ledger, results, display) as listener,
     ):
-        run_packs(study, ledger, supply, found.states, images, results, session, wanted, listener)
+        run_packs(study, ledger, supply, found.states, images, results, session, wanted, listener, scheduler)
 
 
 def _say_what_trains(
@@ -159,7 +162,7 @@ def _say_what_trains(
     study, remaining = request.study, ledger.remaining()
     epochs = sum(ledger.runs[run.key].epochs_left for run in remaining)
     each = f"({amounts(wanted)} each)"
-    if packs:
+    if packs or growth.finished:
         request.note(
             console,
             f"{study.name} on {images}: {len(remaining)} of {counted(len(ledger.runs), 'run')} to train, "
@@ -197,9 +200,7 @@ def _end(ledger: Ledger) -> None:
 
 @contextlib.contextmanager
 def _ray(address: str | None) -> Iterator[None]:
-    try:
+    with contextlib.ExitStack() as stack:
         with input_errors(), interrupts.held():
-            connect(address)
+            stack.enter_context(connected(address))
         yield
-    finally:
-        ray.shutdown()

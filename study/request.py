@@ -9,6 +9,7 @@ from typing import Any, Literal
 from rich.console import Console
 
 from study.cluster.resources import Amounts, shortage
+from study.contract import files
 from study.data import ImageData
 from study.phrasing import as_yaml, say
 from study.plan.planned import Planned, describe, missing, planned_by
@@ -74,7 +75,9 @@ def check_folder(request: Request, results: ResultsDirectory) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--results {folder}: is a file, not a folder")
     if not results.study.exists():
-        others = [path.name for path in folder.iterdir() if path != results.lock] if folder.exists() else []
+        others = (
+            [path.name for path in folder.iterdir() if not path.name.startswith(files.LOCK)] if folder.exists() else []
+        )
         if others:
             raise InputError(
                 f"--results {folder}: is not empty (it holds {', '.join(sorted(others)[:3])}) and holds no study; "

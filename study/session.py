@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-import filelock
 from rich.console import Console
 
-from study import interrupts
+from study import interrupts, locking
 from study.exit_status import BROKEN, DONE, INTERRUPTED, SOME_FAILED
 from study.growing import growth_of
 from study.growth.budget import Spending
@@ -18,10 +17,11 @@ from study.phrasing import counted, describe, ranges, say
 from study.plan.planned import missing
 from study.request import InputError, Request, check_folder, check_plan, input_errors
 from study.results.files import write_text
-from study.results.ledger import Ledger, RunStatus
+from study.results.ledger import Ledger
 from study.results.opening import open_ledger
 from study.results.paths import ResultsDirectory
 from study.results.provenance import hours_of_sessions
+from study.results.run_status import RunStatus
 
 Ending = Literal["completed", "failed", "interrupted", "out of budget", "broke"]
 
@@ -40,7 +40,7 @@ def run(request: Request, console: Console) -> int:
             # Again, now that nobody else can change it: another process may have been here in between.
             check_folder(request, results)
             stops = request.study.on_divergence == "stop"
-            ledger, problems = open_ledger(results, stop_when_diverged=stops)
+            ledger, problems = open_ledger(results, stop_when_diverged=stops, stop=request.study.stop)
             check_plan(request, results, ledger.planned)
         for problem in problems:
             say(console, f"warning: {problem}")
@@ -155,10 +155,10 @@ def _own(results: ResultsDirectory) -> Iterator[None]:
     made_here = not results.path.exists()
     try:
         results.path.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(results.lock)
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        raise InputError(f"--results {results.path}: another process is running a study there") from None
+        lock = locking.Lock(results.lock)
+        lock.take()
+    except locking.HeldError as error:
+        raise InputError(f"--results {results.path}: another process is running a study there ({error})") from None
     except OSError as error:
         raise InputError(f"--results {results.path}: cannot be written to ({error.strerror})") from error
     try:
@@ -166,7 +166,7 @@ def _own(results: ResultsDirectory) -> Iterator[None]:
     finally:
         if not results.study.exists():
             results.lock.unlink(missing_ok=True)
-            if made_here:
-                with contextlib.suppress(OSError):
-                    results.path.rmdir()
         lock.release()
+        if made_here:
+            with contextlib.suppress(OSError):
+                results.path.rmdir()

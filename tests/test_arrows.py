@@ -11,14 +11,15 @@ ROOT = Path(__file__).parents[1]
 # A folder, or a module beside the folders, may import from itself and from these; nothing else of this project.
 ARROWS = {
     "study.contract": set(),
+    "study.locking": set(),
     "study.space": {"study.contract"},
-    "study.data": {"study.contract"},
-    "study.training": {"study.contract"},
+    "study.data": {"study.contract", "study.locking"},
+    "study.training": {"study.contract", "study.locking"},
     "study.plan": {"study.contract", "study.space"},
     "study.results": {"study.contract", "study.space", "study.data", "study.plan"},
     "study.growth": {"study.contract", "study.space", "study.plan", "study.results"},
     "study.search": {"study.contract", "study.space", "study.plan", "study.results", "study.growth"},
-    "study.cluster": {"study.contract", "study.space", "study.results"},
+    "study.cluster": {"study.contract", "study.locking", "study.space", "study.results"},
     "study.tuning": {
         "study.contract",
         "study.space",
@@ -34,6 +35,7 @@ ARROWS = {
 # Packages from elsewhere that are heavy, or that a folder has nothing to do with.
 FORBIDDEN = {
     "study.contract": {"torch", "ray", "numpy", "pandas", "pydantic", "ruamel"},
+    "study.locking": {"torch", "ray", "numpy", "pandas", "pydantic", "ruamel"},
     "study.space": {"torch", "ray", "pandas"},
     "study.data": {"ray"},
     "study.training": {"ray", "pandas", "pydantic", "ruamel", "rich", "sklearn", "scipy"},
@@ -60,7 +62,8 @@ def imports(file: Path) -> set[str]:
 
 
 def files_of(folder: str) -> list[Path]:
-    files = sorted((ROOT / folder.replace(".", "/")).rglob("*.py"))
+    path = ROOT / folder.replace(".", "/")
+    files = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
     assert files
     return files
 

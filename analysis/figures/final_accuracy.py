@@ -8,7 +8,7 @@ __all__ = ["Info", "draw", "info"]
 
 
 def info(findings: Findings) -> Info:
-    """Return test and training accuracy after the last planned epoch, by run.
+    """Return test and training accuracy as the study declared them, by run.
 
     With a validation set also the test accuracy at the epoch chosen by it. Raises NoDataError as
     `points.info` does.
@@ -16,4 +16,5 @@ def info(findings: Findings) -> Info:
     names = {"test_accuracy": "Test", "train_accuracy": "Training"}
     if findings.has_validation:
         names["selected_accuracy"] = "Test at best validation"
-    return points.info(findings, names, "Final accuracy", "Accuracy (%)")
+    what = findings.question.named("accuracy").capitalize()
+    return points.info(findings, names, "Final accuracy", f"{what} (%)" if findings.question.last == 1 else what)

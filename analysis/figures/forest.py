@@ -14,9 +14,12 @@ from analysis.tables import comparison_rows
 MOST_ROWS = 40
 # Colour and marker of a verdict.
 VERDICTS = {
-    "larger": ("#0173b2", "o"),
+    "better": ("#0173b2", "o"),
+    "worse": (style.BAD, "o"),
     "smaller": ("#029e73", "s"),
+    "fails": (style.BAD, "X"),
     "undecided": ("0.5", "D"),
+    "not judged": ("0.75", "."),
 }
 
 
@@ -25,11 +28,12 @@ class Info:
     """What the figure shows.
 
     table: one row per comparison in the figure's order, as `tables.comparison_rows`, with
-    `said` (the verdict in words).
+    `said` (the verdict in words) and `kind` (as `words.kind`).
     """
 
     table: pd.DataFrame
     meaningful: float
+    measure: str
     left_out: int
     source: str
 
@@ -51,13 +55,15 @@ def info(findings: Findings) -> Info:
         shown = (declared if len(declared) else table).head(MOST_ROWS)
     d = findings.question.meaningful
     limits = pd.DataFrame(shown["joint_interval"].tolist(), columns=["low", "high"])
-    said = [_short(words.verdict(row, d)) for row in shown.to_dict("records")]
+    rows = shown.to_dict("records")
+    said, kinds = [_short(words.verdict(row, d)) for row in rows], [words.kind(row) for row in rows]
     return Info(
-        table=comparison_rows(findings, shown).assign(said=said),
+        table=comparison_rows(findings, shown).assign(said=said, kind=kinds),
         meaningful=d,
+        measure=findings.question.measure,
         left_out=len(table) - len(shown),
-        source=f"{findings.source}. Thick: 95 % interval ({_methods(shown)}); thin: the same jointly over the "
-        f"family, which the verdict reads. Shaded: ±{d:g}, too small to matter." + beyond([limits], -100.0),
+        source=f"{findings.source}. Thick: 95 % interval ({_methods(shown)}); thin: the one that the verdict "
+        f"was read off. Shaded: ±{d:g}, too small to matter." + beyond([limits], -100.0),
     )
 
 
@@ -71,11 +77,11 @@ def draw(info: Info) -> Figure:
     style.zone(ax, info.meaningful, across=False)
     style.zero_line(ax, across=False)
     for place, (_, row) in zip(y, table.iterrows(), strict=True):
-        color, marker = VERDICTS[str(row["verdict"])]
+        color, marker = VERDICTS[str(row["kind"])]
         thin = (row["joint_interval_low"], row["joint_interval_high"])
         ax.plot(thin, (place, place), color=color, lw=0.9)
         ax.plot((row["interval_low"], row["interval_high"]), (place, place), color=color, lw=2.6)
-        filled = color if row["verdict"] != "undecided" else "white"
+        filled = color if row["kind"] != "undecided" else "white"
         ax.plot(row["difference"], place, marker, color=color, mfc=filled, ms=5)
         ax.annotate(
             str(row["said"]),
@@ -97,7 +103,7 @@ def draw(info: Info) -> Figure:
     ax.set_yticks(y, [f"{a} − {b}" for a, b in zip(table["a"], table["b"], strict=True)])
     ax.tick_params(axis="y", labelsize=7)
     ax.set_ylim(float(y.max()) + 0.8, float(y.min()) - 1.6)
-    ax.set_xlabel("Difference in final test accuracy (percentage points)")
+    ax.set_xlabel(f"Difference in {info.measure}, percentage points")
     ax.grid(False, axis="y")
     _scale(ax, table, info.meaningful)
     style.keep_within(ax, -100.0, across=False)
@@ -124,8 +130,6 @@ def _scale(ax: Axes, table: pd.DataFrame, meaningful: float) -> None:
 
 def _short(said: str) -> str:
     """Cut the verdict down to what fits beside a row."""
-    if "no realistic number" in said:
-        return "undecided"
-    parts = said.split(" (")[0].split(", ")
-    needed = parts[-1].removesuffix(" would decide")
-    return f"undecided, {needed}" if len(parts) > 1 else parts[0]
+    if said == "not judged" or "no realistic number" in said:
+        return "undecided" if said != "not judged" else ""
+    return said.split(" (")[0].removesuffix(" would decide")

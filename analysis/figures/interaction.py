@@ -76,7 +76,7 @@ def info(findings: Findings) -> Info:
         hues=tuple(hues),
         labels=findings.labels,
         meaningful=findings.question.meaningful,
-        source=f"{findings.source}. Final test accuracy; 95 % intervals, Student-t left, "
+        source=f"{findings.source}. {findings.question.measure.capitalize()}; 95 % intervals, Student-t left, "
         f"{_methods(table)} right. Without an interaction the lines "
         f"are parallel and the difference is the same everywhere.{cut}",
     )

@@ -60,7 +60,7 @@ def info(findings: Findings) -> Info:
     return Info(
         runs=shown[["place", "seed", "deviation", "diverged"]],
         table=table,
-        source=f"{findings.source}. Final test accuracy; sd with 95 % chi-squared interval.",
+        source=f"{findings.source}. {findings.question.measure.capitalize()}; sd with 95 % chi-squared interval.",
     )
 
 

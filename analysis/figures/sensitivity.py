@@ -35,6 +35,7 @@ class Info:
     warning: str | None
     labels: Labels
     heading: str
+    unit: str
     source: str
 
 
@@ -66,6 +67,7 @@ def info(findings: Findings, axis: str, heading: str) -> Info:
         warning=edge_warning(findings, axis),
         labels=findings.labels,
         heading=heading,
+        unit=f"{findings.question.named('accuracy').capitalize()}, %",
         source=f"{findings.source}. Every run a point"
         + (f"; mean with 95 % Student-t interval.{beyond(tables)}" if lines else "."),
     )
@@ -87,7 +89,7 @@ def draw(info: Info) -> Figure:
     if len(values) <= 9:
         ax.set_xticks(values, [info.labels.text(info.axis, value) for value in values])
         ax.minorticks_off()
-    ax.set(xlabel=title(info.axis), ylabel="Final accuracy (%)")
+    ax.set(xlabel=title(info.axis), ylabel=info.unit)
     handles: list[Any] = [
         style.line_handle(name, color=looks[name].color, marker=looks[name].marker, ms=4)
         for name in info.series

@@ -1,4 +1,4 @@
-"""Two conditions -> difference, intervals, tests and a verdict.
+"""Two conditions -> difference, intervals and tests.
 
 The unit of every statistic is the run (one seed); runs of different seeds are independent.
 Accuracies and differences are in percent and percentage points.
@@ -18,12 +18,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-Verdict = Literal["larger", "smaller", "undecided", "no data"]
+Check = Literal["larger", "smaller", "undecided"]
 Method = Literal["Welch", "paired"]
 Interval = tuple[float, float]
 NO_INTERVAL: Interval = (math.nan, math.nan)
-# Beyond this no number of seeds is realistic, and none is named.
-MOST_SEEDS = 200
 
 
 @dataclass(frozen=True)
@@ -32,12 +30,10 @@ class Comparison:
 
     method: of the interval, the test and all that follows from them; "paired" counts the seeds that both sides have,
     and n_a, n_b, the means and the rest are over these alone. interval: 95 % interval of the difference.
-    joint_interval: the same at the confidence that keeps the whole family of m comparisons at 95 % (Bonferroni:
-    1 - 0.05 / m); the verdict reads it. improvement: probability that a run of a beats a run of b, ties counted half;
-    paired: the share of seeds. effect: difference in pooled standard deviations. p: of the t-test, not adjusted.
-    paired_interval, correlation: over the seeds that both conditions have; beside Welch's a check.
-    seeds_needed: about how many seeds per condition would decide; None when decided or unknown,
-    MOST_SEEDS + 1 when more than MOST_SEEDS. verdict: 'no data' when a side has no finished run.
+    check_interval: the same at 1 - 0.05 / m (Bonferroni) for a family of m comparisons, and check: what it says of
+    the margin; both beside the verdict of `verdicts`, which borrows strength. improvement: probability that a run of a
+    beats a run of b, ties counted half; paired: the share of seeds. effect: difference in pooled standard deviations.
+    p: of the t-test, not adjusted. paired_interval, correlation: over the seeds that both conditions have.
     note: why something is missing, else ''.
     """
 
@@ -48,15 +44,14 @@ class Comparison:
     mean_b: float
     difference: float
     interval: Interval
-    joint_interval: Interval
+    check_interval: Interval
+    check: Check
     p: float
     improvement: float
     effect: float
     paired_n: int
     paired_interval: Interval
     correlation: float
-    verdict: Verdict
-    seeds_needed: int | None
     note: str
 
 
@@ -136,12 +131,13 @@ def constant(values: np.ndarray) -> bool:
     return bool(np.ptp(values) <= 1e-9 * max(1.0, float(np.abs(values).max())))
 
 
-def compare(a: pd.Series, b: pd.Series, meaningful: float, family: int = 1, paired: bool = False) -> Comparison:
+def compare(a: pd.Series, b: pd.Series, meaningful: float, family: int | None = 1, paired: bool = False) -> Comparison:
     """Compare two conditions.
 
     a, b: the measure of each run, indexed by seed; NaN (unfinished runs) is left out.
     meaningful: the smallest difference that matters, d. family: the number of comparisons that are
-    made together. paired: whether the runs with one seed are parts of the same run.
+    made together; None for one that claims nothing, which is not checked. paired: whether the runs with one seed are
+    parts of the same run.
 
     Welch interval (Welch 1947), paired interval (Student 1908); probability of improvement is U / (n_a n_b) of Mann &
     Whitney (1947) as in rliable (Agarwal et al. 2021); effect as Cohen (1988, p. 66).
@@ -153,13 +149,7 @@ def compare(a: pd.Series, b: pd.Series, meaningful: float, family: int = 1, pair
     x, y = a.to_numpy(), b.to_numpy()
     differences = pairs[:, 0] - pairs[:, 1]
     test = _paired_test(differences) if paired else _welch_test(x, y)
-    interval, joint = test.interval(0.95), test.interval(1 - 0.05 / family)
-    verdict = decide(joint, meaningful) if len(x) and len(y) else "no data"
-    needed = None
-    if verdict == "undecided" and not math.isnan(joint[0]):
-        needed = (
-            paired_seeds_needed(differences, meaningful, family) if paired else seeds_needed(x, y, meaningful, family)
-        )
+    joint = NO_INTERVAL if family is None else test.interval(1 - 0.05 / family)
     return Comparison(
         method="paired" if paired else "Welch",
         n_a=len(x),
@@ -167,22 +157,21 @@ def compare(a: pd.Series, b: pd.Series, meaningful: float, family: int = 1, pair
         mean_a=float(x.mean()) if len(x) else math.nan,
         mean_b=float(y.mean()) if len(y) else math.nan,
         difference=float(x.mean() - y.mean()) if len(x) and len(y) else math.nan,
-        interval=interval,
-        joint_interval=joint,
+        interval=test.interval(0.95),
+        check_interval=joint,
+        check=decide(joint, meaningful),
         p=test.p,
         improvement=_share_higher(differences) if paired else improvement(x, y),
         effect=_effect(x, y),
         paired_n=len(pairs),
         paired_interval=mean_interval(differences),
         correlation=_correlation(pairs),
-        verdict=verdict,
-        seeds_needed=needed,
         note=_note(x, y, differences if paired else None),
     )
 
 
-def decide(interval: Interval, meaningful: float) -> Verdict:
-    """Read the verdict off an interval of a difference.
+def decide(interval: Interval, meaningful: float) -> Check:
+    """Say what an interval of a difference says of the margin.
 
     'larger': the interval lies outside [-d, d] on one side. 'smaller': it lies within ±d, which is
     equivalence by two one-sided tests (Schuirmann 1987). Otherwise 'undecided'.
@@ -213,37 +202,6 @@ def improvement(a: np.ndarray, b: np.ndarray) -> float:
         return math.nan
     u = stats.mannwhitneyu(a, b, method="asymptotic").statistic
     return float(u) / (len(a) * len(b))
-
-
-def seeds_needed(a: np.ndarray, b: np.ndarray, meaningful: float, family: int = 1) -> int:
-    """Return about how many seeds per condition would decide, if mean and sd stay as observed.
-
-    The smallest n at which an interval of the width that the observed standard deviations lead to
-    no longer holds +d or -d, around the observed difference: the sample size of a test against a
-    margin at even odds, power 1/2 (Chow, Shao & Wang 2008, section 3.2). MOST_SEEDS + 1 when more
-    are needed.
-    """
-    variances = np.array([np.var(a, ddof=1), np.var(b, ddof=1)])
-    n = np.arange(max(len(a), len(b)) + 1, MOST_SEEDS + 1)
-    df = (n - 1) * variances.sum() ** 2 / (variances**2).sum()
-    half = stats.t.ppf(1 - 0.025 / family, df) * np.sqrt(variances.sum() / n)
-    return _first(n, half, float(np.mean(a) - np.mean(b)), meaningful)
-
-
-def paired_seeds_needed(differences: np.ndarray, meaningful: float, family: int = 1) -> int:
-    """Return about how many pairs of runs would decide, as `seeds_needed` does for independent runs.
-
-    differences: shape (pairs,).
-    """
-    n = np.arange(len(differences) + 1, MOST_SEEDS + 1)
-    half = stats.t.ppf(1 - 0.025 / family, n - 1) * float(np.std(differences, ddof=1)) / np.sqrt(n)
-    return _first(n, half, float(np.mean(differences)), meaningful)
-
-
-def _first(n: np.ndarray, half: np.ndarray, difference: float, meaningful: float) -> int:
-    """The first n whose half width leaves neither +d nor -d within the interval around the difference."""
-    decided = np.flatnonzero(half < abs(abs(difference) - meaningful))
-    return int(n[decided[0]]) if len(decided) else MOST_SEEDS + 1
 
 
 @dataclass(frozen=True)

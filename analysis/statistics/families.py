@@ -1,19 +1,19 @@
-"""Which conditions are compared with which, and the adjustment for making many comparisons.
+"""Which conditions are compared with which, and how far they lie apart.
 
 Three families:
 - declared: the study's own questions.
 - baseline: every other condition against the baseline that shares its other axes.
 - exploratory: every other pair that differs in one axis.
-Each family is judged as a whole, by one method: verdicts read intervals at 1 - 0.05 / m for the m comparisons of the
-family, and adjusted p-values are m p (Bonferroni; Dunn 1961, 'Multiple Comparisons Among Means'). So an adjusted p is
-below 0.05 exactly where the joint interval leaves out 0, and a family makes a false claim in at most 5 % of studies,
-whatever the spreads and however its comparisons depend on one another.
+Declared and baseline comparisons together are what a study may claim, and are judged as one (`verdicts`). Beside each
+verdict stands a check by Welch's interval alone, at 1 - 0.05 / m for the m of them, with adjusted p-values m p
+(Bonferroni; Dunn 1961, 'Multiple Comparisons Among Means'): an adjusted p is below 0.05 exactly where that interval
+leaves out 0. Exploratory pairs claim nothing.
 
 Conditions of different stages are never compared. Conditions that differ in nothing but their planned epochs, with a
 constant learning rate, are parts of the same runs: they are compared in pairs (see `comparison`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +27,6 @@ from analysis.statistics.convergence import by_condition
 from study.contract.axes import AXES
 
 MOST_EXPLORATORY = 200
-FAMILIES = ("declared", "baseline", "exploratory")
 MEASURES = ("test_accuracy", "train_accuracy", "selected_accuracy", "aulc", "gap")
 
 
@@ -40,6 +39,11 @@ class Pair:
     a: int
     b: int
     paired: bool = False
+
+    @property
+    def confirms(self) -> bool:
+        """Whether it was asked for before the study ran, so that it may claim something."""
+        return self.family != "exploratory"
 
 
 def pairs(conditions: pd.DataFrame, axes: tuple[str, ...], question: Question) -> tuple[list[Pair], list[str]]:
@@ -84,26 +88,32 @@ def same_runs(a: Condition, b: Condition) -> bool:
 
 
 def comparison_table(
-    runs: pd.DataFrame, chosen: list[Pair], meaningful: float, measure: str = "test_accuracy"
+    runs: pd.DataFrame,
+    chosen: Sequence[Pair],
+    meaningful: float,
+    measure: str = "test_accuracy",
+    size: int | None = None,
 ) -> pd.DataFrame:
-    """Compare every pair in a measure of the runs; one row each.
+    """Compare every pair in a measure of the runs; one row each, in the order given.
+
+    size: of the family of declared and baseline comparisons; as many as are given, by default.
 
     Columns: family, name, a, b (condition numbers), those of `comparison.Comparison`, p_adjusted
-    and family_size.
+    and family_size; the latter two and the check are of exploratory pairs none.
     """
     needed = {number for pair in chosen for number in (pair.a, pair.b)}
     runs = runs[runs["condition"].isin(needed)]
     values = {number: rows.set_index("seed")[measure] for number, rows in by_condition(runs)}
     nothing = pd.Series(dtype="float64")
+    size = sum(pair.confirms for pair in chosen) if size is None else size
     rows: list[dict[str, Any]] = []
-    for family in FAMILIES:
-        members = [pair for pair in chosen if pair.family == family]
-        for pair in members:
-            a, b = values.get(pair.a, nothing), values.get(pair.b, nothing)
-            result = compare(a, b, meaningful, len(members), pair.paired)
-            named = {"family": family, "name": pair.name, "a": pair.a, "b": pair.b}
-            adjusted = {"p_adjusted": float(np.minimum(1.0, result.p * len(members))), "family_size": len(members)}
-            rows.append({**named, **vars(result), **adjusted})
+    for pair in chosen:
+        a, b = values.get(pair.a, nothing), values.get(pair.b, nothing)
+        result = compare(a, b, meaningful, size if pair.confirms else None, pair.paired)
+        named = {"family": pair.family, "name": pair.name, "a": pair.a, "b": pair.b}
+        adjusted = float(np.minimum(1.0, result.p * size)) if pair.confirms else np.nan
+        of = {"p_adjusted": adjusted, "family_size": size if pair.confirms else 0}
+        rows.append({**named, **vars(result), **of})
     return pd.DataFrame(rows)
 
 

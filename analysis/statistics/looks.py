@@ -77,25 +77,22 @@ def planned_runs(path: Sequence[int], comparisons: int) -> tuple[int, ...]:
 
 
 def levels_at_look(
-    path: Sequence[int], look: int, pairs: Sequence[tuple[int, int]], planned: int, alpha: float = 0.05
+    counts: np.ndarray, pairs: Sequence[tuple[int, int]], planned: int, alpha: float = 0.05
 ) -> np.ndarray:
-    """Return the levels that `judging.judge` takes at a look, shape (comparisons, comparisons).
+    """Return the levels that `judging.judge` takes at the latest look, shape (comparisons, comparisons).
 
-    path: seeds at each look, those of unplanned ones (`--extend`) at the end; look: 0 is the first.
-    pairs: the comparisons of the family; planned: how many looks the study was planned with.
-    Row i is for comparison i, whose conditions have the runs of `planned_runs`; column u - 1 for u
-    undecided ones.
+    counts: runs of each condition at each look so far, shape (looks, conditions), unplanned ones (`--extend`) at the
+    end. pairs: the comparisons of the family. planned: how many looks the study was planned with. Row i is for
+    comparison i, column u - 1 for u undecided ones.
     """
-    counts = Counter(condition for pair in pairs for condition in pair)
-    spent = shares(look + 1, planned)
-    rows: dict[tuple[int, ...], np.ndarray] = {}
+    spent = shares(len(counts), planned)
+    rows: dict[tuple[float, ...], np.ndarray] = {}
     table = np.empty((len(pairs), len(pairs)))
     for row, (a, b) in enumerate(pairs):
-        times = (counts[a], counts[b])
-        if times not in rows:
-            runs = [planned_runs(path[: look + 1], n) for n in times]
-            rows[times] = levels_by_open(alpha, spent, information_growth(*runs), len(pairs))
-        table[row] = rows[times]
+        growth = information_growth(counts[:, a].tolist(), counts[:, b].tolist())
+        if growth not in rows:
+            rows[growth] = levels_by_open(alpha, spent, growth, len(pairs))
+        table[row] = rows[growth]
     return table
 
 

@@ -1,16 +1,18 @@
 """Starts Ray on this machine, or joins a running cluster."""
 
+import contextlib
 import logging
 import os
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import ray
 from ray._raylet import GcsClient  # pyright: ignore[reportAttributeAccessIssue]
 from ray.exceptions import AuthenticationError
 
+from study.cluster.local import first_line, local_ray
 from study.cluster.resources import amounts
-from study.results.machine import available_cpus
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -24,26 +26,30 @@ class ClusterError(ValueError):
     """What Ray cannot be asked to do; the message says what to change."""
 
 
-def connect(address: str | None) -> None:
-    """Start Ray on this machine, or join the cluster at ``address``.
+@contextlib.contextmanager
+def connected(address: str | None) -> Iterator[None]:
+    """Start Ray on this machine, or join the cluster at ``address``; leave it at the end.
 
     Raises:
-        ClusterError: there is no cluster at the address, or no Ray can start here.
+        ClusterError: there is no cluster at the address.
+        NoRayError: no Ray can start here.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
-        try:
-            ray.init(address="local", num_cpus=available_cpus(), include_dashboard=False, **quiet)
-        except Exception as error:  # OSError, ValueError, RuntimeError, TimeoutError: Ray has no one kind for it
-            raise ClusterError(f"Ray cannot start on this machine: {_cause(error)}") from error
+        with local_ray(quiet):
+            yield
         return
     _check_reachable(address)
     try:
         ray.init(address=address, **quiet)
     except Exception as error:  # Ray raises anything from ConnectionError to ValueError here
-        raise ClusterError(_no_cluster(address, _first_line(error))) from error
+        raise ClusterError(_no_cluster(address, first_line(error))) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 def joined_cluster() -> str:
@@ -74,7 +80,7 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
         GcsClient(address=address)
     except (OSError, OverflowError, AuthenticationError) as error:
-        raise ClusterError(_no_cluster(address, _first_line(error))) from error
+        raise ClusterError(_no_cluster(address, first_line(error))) from error
     except Exception:  # whatever else it is, ray.init will say
         return
 
@@ -84,19 +90,3 @@ def _no_cluster(address: str, reason: str) -> str:
         f"--address {address}: no Ray cluster could be joined ({reason}); start one with `ray start --head` or "
         "`ray up cluster.yaml`, and give every machine the same token (RAY_AUTH_MODE, RAY_AUTH_TOKEN)"
     )
-
-
-def _cause(error: Exception) -> str:
-    """What Ray says, and which variable to change where it is the length of a path."""
-    said = _first_line(error)
-    if "AF_UNIX" not in str(error):
-        return said
-    variable = next((name for name in ("RAY_TMPDIR", "TMPDIR") if os.environ.get(name)), "TMPDIR")
-    return (
-        f"its sockets lie below {variable} ({os.environ.get(variable, '/tmp')}), which makes their paths longer than "
-        "the 107 bytes a socket's may have; set RAY_TMPDIR to a short folder, such as /tmp"
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

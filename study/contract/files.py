@@ -16,6 +16,7 @@ SEARCH = "search.db"
 REPORT = "report"
 LOCK = ".lock"
 STATE_FILE = "state.pt"  # in each checkpoint below trials/
+CHECKSUM_FILE = "state.pt.sha256"  # beside it
 
 
 def trial_id(number: int) -> str:

@@ -3,10 +3,10 @@
 Lines are only ever added. Together with the records it tells where a study stands.
 """
 
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from study.contract.axes import Value
-from study.contract.states import Stage
+from study.contract.states import Stage, StopReason
 
 
 class ConfigurationLine(TypedDict):
@@ -40,14 +40,34 @@ class PackLine(TypedDict):
 
 
 class EndLine(TypedDict):
-    """Runs ended in a way that their records do not show: stopped by a scheduler, or failed with an error."""
+    """Runs ended before their planned epochs: stopped for a reason, or failed with an error.
+
+    pack is null for runs that were stopped before any pack held them. reason is absent from lines of older studies,
+    which a scheduler alone could stop.
+    """
 
     event: Literal["end"]
     time: str
-    pack: str
+    pack: str | None
     runs: list[tuple[str, int]]
     state: Literal["stopped", "failed"]
     error: str | None
+    reason: NotRequired[StopReason | None]
 
 
-PlanLine = ConfigurationLine | RunsLine | PackLine | EndLine
+class LookLine(TypedDict):
+    """The comparisons were judged, and it was decided which get more seeds; for studies with `seeds: {start, most}`.
+
+    look counts from 1, of as many as were planned. path: seeds of a condition of one comparison at each look. seeds:
+    how many of each configuration's seeds, in the plan's order, were judged.
+    """
+
+    event: Literal["look"]
+    time: str
+    look: int
+    of: int
+    path: list[int]
+    seeds: dict[str, int]
+
+
+PlanLine = ConfigurationLine | RunsLine | PackLine | EndLine | LookLine

@@ -1,14 +1,12 @@
 """A record, ``records/<trial_id>.jsonl``: what it holds, and the one reader of it.
 
 The first line says which configuration the file is of; every further line holds an epoch of one or more of its runs
-(those that trained side by side), one value a run and measure. Lines are only ever added. A process may die while it
-writes, so a line may be torn; whatever is written next goes on a line of its own, or behind the torn part of one.
+(those that trained side by side), one value a run and measure. ``study.contract.lines`` says how a line is written.
 
 Format 1 is read as format 2: its header names the seeds of every line, its seconds are those of the whole trial, and a
 line that repeats an epoch replaces the earlier one.
 """
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any, NotRequired, TypedDict, TypeGuard
 
 from study.contract.axes import AXES, Configuration, Value
 from study.contract.files import READABLE_FORMATS
+from study.contract.lines import parse_lines
 from study.contract.states import Stage
 
 # The values of a line, one for each of its runs, in the order of its seeds.
@@ -146,18 +145,11 @@ def read_record(path: Path) -> tuple[Record | None, list[str]]:
     Raises:
         OSError: the file cannot be read.
     """
-    text = path.read_bytes().decode("utf-8", errors="replace")
     name = f"records/{path.name}"
-    if not text.strip():
+    data = path.read_bytes()
+    if not data.strip():
         return None, [f"{name}: empty; nothing was trained yet"]
-    parsed: list[tuple[str, dict[str, Any]]] = []
-    problems: list[str] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        content = _parse(line)
-        if content is not None:
-            parsed.append((f"{name}, line {number}", content))
-        elif line.strip():
-            problems.append(f"{name}, line {number}: torn or not JSON; skipped")
+    parsed, problems = parse_lines(data, name)
     # The first line, unless it was torn: then another one was written further down.
     described = next(((place, content) for place, content in parsed if "configuration" in content), None)
     if described is None:
@@ -166,20 +158,6 @@ def read_record(path: Path) -> tuple[Record | None, list[str]]:
     if record is not None:
         _add_lines(record, parsed, problems)
     return record, problems
-
-
-def _parse(line: str) -> dict[str, Any] | None:
-    """Parse a line; where something was written behind the torn part of one, the whole one behind it counts."""
-    for text in (line, line[line.rfind('{"epoch"') :]):
-        try:
-            content = json.loads(text)
-        except ValueError:
-            continue
-        except RecursionError:
-            return None
-        if isinstance(content, dict):
-            return content
-    return None
 
 
 def _header(place: str, content: Mapping[str, Any], stem: str, problems: list[str]) -> Record | None:

@@ -4,35 +4,25 @@ Several processes may ask for the same data set at once: one decodes, the others
 """
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
 
+from study import locking
 from study.data.arrays import ImageData
 
 log = logging.getLogger(__name__)
 
 
-@contextmanager
-def exclusive(file: Path) -> Iterator[None]:
+def exclusive(file: Path) -> AbstractContextManager[None]:
     """Let one process at a time in, by a lock on FILE.lock that ends with its process.
 
     Raises:
         OSError: the lock file cannot be made.
     """
-    lock = FileLock(f"{file}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        log.info("%s: waiting for another process that is preparing it", file)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+    return locking.hold(file.with_name(f"{file.name}.lock"), wait=True)
 
 
 def cached(file: Path, key: str, name: str, decode: Callable[[], ImageData]) -> ImageData:

@@ -6,7 +6,8 @@ from typing import Literal
 
 from study.contract.axes import Configuration
 from study.contract.states import ENDED, Stage
-from study.results.ledger import Ledger, RunStatus
+from study.results.ledger import Ledger
+from study.results.run_status import RunStatus
 
 # running: not all of its runs have ended. completed: they have all their epochs, or met a stop rule of their own.
 # stopped: a scheduler ended it. diverged: every run's loss has left the numbers. failed: none has a value.
@@ -82,11 +83,7 @@ def _fate(statuses: list[RunStatus]) -> Fate:
         return "failed"
     if all(status.diverged for status in statuses):
         return "diverged"
-    return "stopped" if any(_ended_by_scheduler(status) for status in statuses) else "completed"
-
-
-def _ended_by_scheduler(status: RunStatus) -> bool:
-    return status.state == "stopped" and not status.diverged
+    return "stopped" if any(status.reason == "scheduler" for status in statuses) else "completed"
 
 
 def _last(status: RunStatus) -> float | None:

@@ -52,6 +52,8 @@ def packed(
     epochs_left: Mapping[RunKey, int],
     slots: int,
     largest: int,
+    *,
+    whole: bool = False,
 ) -> list[tuple[PlannedRun, ...]]:
     """Split runs into packs, the most expensive first.
 
@@ -63,7 +65,18 @@ def packed(
         epochs_left: of each run.
         slots: how many packs the devices take at once.
         largest: how many runs a pack may have.
+        whole: each explored configuration is a pack of its own, however large, in the order of the plan: a scheduler
+            ends packs.
     """
+    if whole:
+        configurations: dict[str, list[PlannedRun]] = {}
+        for run in runs:
+            if run.stage == "explore":
+                configurations.setdefault(run.trial_id, []).append(run)
+        others = [run for run in runs if run.stage != "explore"]
+        return [*map(tuple, configurations.values()), *packed(others, epochs_left, slots, largest)]
+    if not runs:
+        return []
 
     def price(run: PlannedRun) -> float:
         return epochs_left[run.key] * cost(run.run.configuration)

@@ -60,11 +60,11 @@ def planned_by(study: Study) -> list[Planned]:
     An optuna search asks for its configurations while it runs; see ``study.growth``.
 
     Raises:
-        PlanError: a scheduler.
+        PlanError: population based training.
         ValueError: a random search finds fewer different configurations than it is asked for.
     """
-    if study.scheduler.name != "none":
-        raise PlanError(f"scheduler.name {study.scheduler.name}: not yet; use none")
+    if study.scheduler.name == "pbt":
+        raise PlanError("scheduler.name pbt: not yet; use none, asha or median")
     if study.search.algorithm == "optuna":
         return []
     return [Planned(each, study.seed_list, reason=study.search.algorithm) for each in configurations(study)]

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from study.contract.lines import parse_lines, sealed
+
 # Read once: reading it means setting it for a moment, and Ray's threads make files too.
 _UMASK = os.umask(0o022)
 os.umask(_UMASK)
@@ -46,8 +48,8 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def append_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
-    """Add lines of JSON to a file, which the first call makes, and wait until they are on the disk."""
-    text = b"".join(json.dumps(line, allow_nan=False).encode() + b"\n" for line in lines)
+    """Add lines of JSON with their checksums to a file, which the first call makes, and wait until they are on disk."""
+    text = b"".join(sealed(line).encode() + b"\n" for line in lines)
     with path.open("ab+") as file:
         if file.tell():
             file.seek(-1, os.SEEK_END)
@@ -58,18 +60,11 @@ def append_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
         os.fsync(file.fileno())
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a file of ``append_lines``; torn ones are left out, and no file is no lines."""
+def read_lines(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """The whole lines of a file of ``append_lines``, and what is wrong with the others; no file is no lines."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        data = path.read_bytes()
     except FileNotFoundError:
-        return []
-    lines = []
-    for line in text.split("\n"):
-        try:
-            content = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(content, dict):
-            lines.append(content)
-    return lines
+        return [], []
+    lines, problems = parse_lines(data, path.name)
+    return [content for _, content in lines], problems

@@ -6,99 +6,24 @@ both once, and writes both from then on. Its table, trials.parquet, can be made 
 
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
 
 from study.contract.files import FORMAT
 from study.contract.records import EpochLine, Header, part_of, read_record
-from study.contract.states import ENDED, State
+from study.contract.states import ENDED, StopReason
 from study.plan.beginnings import Family, families
 from study.plan.packs import Pack
 from study.plan.planned import Planned, PlannedRun, RunKey
+from study.plan.stopping import stop_reason
 from study.results.clock import now
 from study.results.files import append_lines, replacing
 from study.results.history import History
 from study.results.paths import ResultsDirectory
-from study.results.plan_file import PlanFile
+from study.results.plan_file import End, PlanFile
+from study.results.run_status import RunStatus
+from study.space.sections import Stop
 
 SECONDS_BETWEEN_WRITES = 10.0
-
-
-@dataclass
-class RunStatus:
-    """A row of trials.parquet: where a run stands.
-
-    Attributes:
-        planned: the run.
-        state: see ``study.contract.states``.
-        epochs_done: that its record holds from the first on, without a gap.
-        diverged: whether its loss was not finite in the last of these.
-        error: why it failed.
-        started: UTC, ISO 8601; of its last start.
-        ended: likewise.
-        host: machine of its last epoch.
-        device: of its last epoch.
-        pack: that trains it, or did last.
-        directory: of that pack below trials/.
-        last: the line of its last epoch, which other runs may stand in too.
-        validation: accuracy on the held-out images after each epoch, in percent, of the epochs that the record holds.
-    """
-
-    planned: PlannedRun
-    state: State = "planned"
-    epochs_done: int = 0
-    diverged: bool = False
-    error: str | None = None
-    started: str | None = None
-    ended: str | None = None
-    host: str | None = None
-    device: str | None = None
-    pack: str | None = None
-    directory: str | None = None
-    last: EpochLine | None = None
-    validation: dict[int, float] = field(default_factory=dict)
-    _beyond: set[int] = field(default_factory=set)  # epochs that the record holds behind a gap
-
-    @property
-    def epochs_left(self) -> int:
-        """Until its planned epochs."""
-        return self.planned.run.configuration.epochs - self.epochs_done
-
-    def holds(self, epoch: int) -> bool:
-        """Whether the record holds an epoch."""
-        return epoch <= self.epochs_done or epoch in self._beyond
-
-    def add(self, line: EpochLine) -> None:
-        """The record holds one more epoch."""
-        epoch, place = line["epoch"], line["seeds"].index(self.planned.run.seed)
-        self._beyond.add(epoch)
-        if line["validation_accuracy"] is not None:
-            self.validation[epoch] = line["validation_accuracy"][place]
-        while self.epochs_done + 1 in self._beyond:
-            self.epochs_done += 1
-            self._beyond.remove(self.epochs_done)
-        if epoch == self.epochs_done:
-            self.diverged, self.host, self.device = line["diverged"][place], line["host"], line["device"]
-            self.last = line
-
-    def row(self) -> dict[str, object]:
-        """As a row, the axes in columns of their own."""
-        planned = self.planned
-        return {
-            "trial_id": planned.trial_id,
-            "stage": planned.stage,
-            **planned.run.configuration.as_dict(),
-            "seed": planned.run.seed,
-            "state": self.state,
-            "epochs_done": self.epochs_done,
-            "error": self.error,
-            "started": self.started,
-            "ended": self.ended,
-            "host": self.host,
-            "device": self.device,
-            "pack": self.pack,
-            "directory": self.directory,
-        }
 
 
 class Ledger:
@@ -109,17 +34,18 @@ class Ledger:
         plan: what was asked for so far.
         history: what the records hold.
         stop_when_diverged: whether a run that has diverged trains no further, and so is complete.
+        stop: when a run has trained enough.
 
     Attributes:
         runs: by trial_id and seed, in the order of the plan.
     """
 
     def __init__(
-        self, results: ResultsDirectory, plan: PlanFile, history: History, *, stop_when_diverged: bool
+        self, results: ResultsDirectory, plan: PlanFile, history: History, *, stop_when_diverged: bool, stop: Stop
     ) -> None:
         self.runs: dict[RunKey, RunStatus] = {}
         self._results, self._plan, self._history = results, plan, history
-        self._stop_when_diverged = stop_when_diverged
+        self._stop_when_diverged, self._stop_rules = stop_when_diverged, None if stop == Stop() else stop
         self._family_of: dict[RunKey, Family] = {}
         self._written = float("-inf")
         self._cost_of_writing = 0.0
@@ -202,13 +128,19 @@ class Ledger:
     def end(self, pack: Pack, *, error: str | None = None) -> None:
         """A pack ended; those of its runs that are not complete were stopped by a scheduler, or failed."""
         left = [run.key for run in pack.runs if self.runs[run.key].state == "running"]
-        if not left:
-            return
-        state: Literal["stopped", "failed"] = "stopped" if error is None else "failed"
-        self._plan.end(pack.pack_id, left, state, error and error.strip().splitlines()[-1])
-        for key in left:
-            self.runs[key].state, self.runs[key].error, self.runs[key].ended = state, error, now()
+        if left and error is None:
+            self._stop([self.runs[key] for key in left], pack.pack_id, "scheduler")
+        elif left and error is not None:
+            self._plan.end(pack.pack_id, left, End("failed", error=error.strip().splitlines()[-1]))
+            for key in left:
+                self.runs[key].state, self.runs[key].error, self.runs[key].ended = "failed", error, now()
         self.write_table()
+
+    def stop(self, runs: Iterable[RunKey], reason: StopReason) -> None:
+        """Runs that no process trains are not to be trained any further."""
+        for key in runs:
+            if self.runs[key].state not in ENDED:
+                self._stop([self.runs[key]], next(iter(self.packs_with(key)), None), reason)
 
     def interrupt(self) -> None:
         """The session is over; what still runs was interrupted."""
@@ -275,12 +207,31 @@ class Ledger:
             last = max(self._history.lines_of(status.planned.key), key=lambda line: line["epoch"])
             status.state = "derived" if "derived_from" in last else "completed"
         elif status.planned.key in self._plan.ends:
-            status.state, status.error = self._plan.ends[status.planned.key]
+            end = self._plan.ends[status.planned.key]
+            status.state, status.error, status.reason = end.state, end.error, end.reason
+        elif (reason := self._stop_reason(status)) is not None:  # a process died before it wrote that down
+            status.state, status.reason = "stopped", reason
         elif status.epochs_done:
             status.state = "interrupted"
 
     def _complete(self, status: RunStatus) -> bool:
         return status.epochs_left <= 0 or (self._stop_when_diverged and status.diverged)
+
+    def _stop_reason(self, status: RunStatus) -> StopReason | None:
+        if self._stop_rules is None:
+            return None
+        epochs = range(1, status.epochs_done + 1)
+        return stop_reason(
+            self._stop_rules, [status.validation[epoch] for epoch in epochs if epoch in status.validation]
+        )
+
+    def _stop(self, statuses: Sequence[RunStatus], pack: str | None, reason: StopReason) -> None:
+        """They train no further, and neither do the others of their families."""
+        keys = dict.fromkeys(run.key for status in statuses for run in self._family_of[status.planned.key].runs)
+        stopped = [key for key in keys if self.runs[key].state not in ENDED]
+        self._plan.end(pack, stopped, End("stopped", reason=reason))
+        for key in stopped:
+            self.runs[key].state, self.runs[key].reason, self.runs[key].ended = "stopped", reason, now()
 
     def _with_beginnings(self, lines: Mapping[str, Sequence[EpochLine]]) -> dict[str, list[EpochLine]]:
         """The lines, and with them those of the runs' families that they are part of."""
@@ -333,5 +284,9 @@ class Ledger:
         for seed in line["seeds"]:
             status = self.runs[trial_id, seed]
             status.add(line)
-            if self._complete(status) and status.state not in ENDED:
+            if status.state in ENDED:
+                continue
+            if self._complete(status):
                 status.state, status.ended = "derived" if "derived_from" in line else "completed", now()
+            elif (reason := self._stop_reason(status)) is not None:
+                self._stop([status], line.get("pack"), reason)

@@ -8,17 +8,22 @@ from study.results.ledger import Ledger
 from study.results.paths import ResultsDirectory
 from study.results.plan_file import PlanFile, read_plan
 from study.space import load_study
+from study.space.sections import Stop
+
+_NO_RULES = Stop()
 
 
 class DamagedError(ValueError):
     """The directory contradicts itself; the message says where."""
 
 
-def open_ledger(results: ResultsDirectory, *, stop_when_diverged: bool) -> tuple[Ledger, list[str]]:
+def open_ledger(
+    results: ResultsDirectory, *, stop_when_diverged: bool, stop: Stop = _NO_RULES
+) -> tuple[Ledger, list[str]]:
     """Read where a study stands; writes nothing.
 
     Returns:
-        The ledger, and what of the records could not be read.
+        The ledger, and what of the plan and the records could not be read.
 
     Raises:
         DamagedError: a record is of another configuration than the plan has under its name.
@@ -29,7 +34,8 @@ def open_ledger(results: ResultsDirectory, *, stop_when_diverged: bool) -> tuple
         _adopt(plan, name, record)
     if results.study.exists() and not results.plan.exists():
         _adopt_format_1(plan, results)
-    return Ledger(results, plan, history, stop_when_diverged=stop_when_diverged), history.problems
+    ledger = Ledger(results, plan, history, stop_when_diverged=stop_when_diverged, stop=stop)
+    return ledger, [*plan.problems, *history.problems]
 
 
 def _adopt(plan: PlanFile, name: str, record: Record) -> None:

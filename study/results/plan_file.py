@@ -2,20 +2,27 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from study.contract.axes import Configuration
 from study.contract.files import trial_id
 from study.contract.plan import ConfigurationLine, EndLine, PackLine, PlanLine, RunsLine
 from study.contract.runs import Run
-from study.contract.states import Stage
+from study.contract.states import Stage, StopReason
 from study.plan.packs import Pack, pack_id
 from study.plan.planned import Planned, PlannedRun, RunKey
 from study.results.clock import now
 from study.results.files import append_lines, read_lines
 from study.results.paths import ResultsDirectory
 
-End = tuple[Literal["stopped", "failed"], str | None]
+
+@dataclass(frozen=True)
+class End:
+    """How runs ended before their planned epochs: failed with an error, or stopped for a reason."""
+
+    state: Literal["stopped", "failed"]
+    error: str | None = None
+    reason: StopReason | None = None
 
 
 @dataclass
@@ -26,13 +33,15 @@ class PlanFile:
         results: where the file is.
         configurations: by trial_id, with the seeds asked for, in the order of the plan.
         packs: by pack_id, the runs of each, in the order they were formed.
-        ends: runs that were stopped or that failed, with the error of the latter; a later pack tries again.
+        ends: runs that were stopped or that failed; a later pack tries the latter again.
+        problems: lines of the file that could not be read, each with its place.
     """
 
     results: ResultsDirectory
     configurations: dict[str, Planned] = field(default_factory=dict)
     packs: dict[str, tuple[RunKey, ...]] = field(default_factory=dict)
     ends: dict[RunKey, End] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
     _unwritten: list[PlanLine] = field(default_factory=list)
 
     @property
@@ -80,7 +89,8 @@ class PlanFile:
 
     def form(self, groups: Sequence[Sequence[PlannedRun]], session: str) -> list[Pack]:
         """Name packs of these runs, and write down who is in each, so that their checkpoints can be found again."""
-        packs = [Pack(pack_id(len(self.packs) + number), tuple(runs)) for number, runs in enumerate(groups)]
+        first = _next_number(name.removeprefix("p") for name in self.packs)
+        packs = [Pack(pack_id(first + number), tuple(runs)) for number, runs in enumerate(groups)]
         lines = []
         for pack in packs:
             self.packs[pack.pack_id] = keys = tuple(run.key for run in pack.runs)
@@ -90,20 +100,26 @@ class PlanFile:
         self._write(*lines)
         return packs
 
-    def end(self, pack: str, runs: Sequence[RunKey], state: Literal["stopped", "failed"], error: str | None) -> None:
-        """Write down that runs were stopped by a scheduler, or failed."""
-        self.ends |= dict.fromkeys(runs, (state, error))
-        self._write(EndLine(event="end", time=now(), pack=pack, runs=list(runs), state=state, error=error))
+    def end(self, pack: str | None, runs: Sequence[RunKey], end: End) -> None:
+        """Write down that runs were stopped, or failed."""
+        self.ends |= dict.fromkeys(runs, end)
+        line = EndLine(event="end", time=now(), pack=pack, runs=list(runs), state=end.state, error=end.error)
+        self._write(line if end.reason is None else {**line, "reason": end.reason})
 
     def _free_name(self) -> str:
-        taken = [int(name) for name in self.configurations if name.isdecimal()]
-        return trial_id(max(taken, default=-1) + 1)
+        # A line of the file may be lost: a name is taken too if a pack or a record has it.
+        of_packs = {name for runs in self.packs.values() for name, _ in runs}
+        number = _next_number({*self.configurations, *of_packs})
+        while self.results.record(trial_id(number)).exists():
+            number += 1
+        return trial_id(number)
 
 
 def read_plan(results: ResultsDirectory) -> PlanFile:
-    """The plan so far; empty where there is no plan.jsonl. Lines that are torn or unknown are left out."""
-    plan = PlanFile(results)
-    for line in read_lines(results.plan):
+    """The plan so far; empty where there is no plan.jsonl. Lines that are torn, damaged or unknown are left out."""
+    lines, problems = read_lines(results.plan)
+    plan = PlanFile(results, problems=problems)
+    for line in lines:
         try:
             _follow(plan, line)
         except (KeyError, TypeError, ValueError):
@@ -128,9 +144,19 @@ def _follow(plan: PlanFile, line: dict[str, Any]) -> None:
         for key in runs:
             plan.ends.pop(key, None)
     elif line["event"] == "end":
-        error = line["error"]
-        state: Literal["stopped", "failed"] = "stopped" if line["state"] == "stopped" else "failed"
-        plan.ends |= dict.fromkeys(_keys(line["runs"]), (state, None if error is None else str(error)))
+        plan.ends |= dict.fromkeys(_keys(line["runs"]), _end(line))
+
+
+def _end(line: dict[str, Any]) -> End:
+    error, reason = line["error"], line.get("reason")
+    if line["state"] != "stopped":
+        return End("failed", error=None if error is None else str(error))
+    return End("stopped", reason=reason if reason in get_args(StopReason) else "scheduler")
+
+
+def _next_number(names: Iterable[str]) -> int:
+    """One more than the largest number among some names; 0 where none is a number."""
+    return max((int(name) for name in names if name.isdecimal()), default=-1) + 1
 
 
 def _keys(runs: Any) -> tuple[RunKey, ...]:

@@ -128,6 +128,8 @@ def _invalid(document: Document, errors: Sequence[ErrorDetails]) -> list[Problem
     """The errors of validation as problems, but for values that could not even be read."""
     # pydantic counts the valid entries of a list only; with entries in it, these are the fault.
     errors = [error for error in errors if error["type"] != "too_short" or not error["input"]]
+    # Nor is a default at fault that depends on a wrong part.
+    errors = [error for error in errors if error["type"] != "default_factory_not_called"]
     further = _further_rules(document.value, errors)
     return [_problem(error, document) for error in (*errors, *further) if error["input"] is not UNREAD]
 

@@ -20,9 +20,11 @@ from study.space.sections import (
     NoScheduler,
     OptunaSearch,
     PbtScheduler,
+    Plateau,
     Question,
     RandomSearch,
     Resources,
+    Stop,
 )
 from study.space.study import Study
 from study.space.yaml import Path
@@ -44,6 +46,8 @@ _KEYS: dict[str, Collection[str]] = {
     "compare.questions.a": AXES,
     "compare.questions.b": AXES,
     "checkpoint": Checkpoint.model_fields,
+    "stop": Stop.model_fields,
+    "stop.plateau": Plateau.model_fields,
     "confirm": Confirm.model_fields,
     "budget": Budget.model_fields,
     "search.points": AXES,
@@ -149,10 +153,8 @@ def did_you_mean_elsewhere(key: str) -> str:
         section: {name for model in forms.values() for name in model.model_fields} - {SELECTED_BY[section]}
         for section, forms in _FORMS.items()
     }
-    known = {
-        **known,
-        **{section: _KEYS[section] for section in ("compare", "resources", "checkpoint", "confirm", "budget", "")},
-    }
+    sections = ("compare", "resources", "checkpoint", "confirm", "budget", "stop", "")
+    known = {**known, **{section: _KEYS[section] for section in sections}}
     for section, keys in known.items():
         near = difflib.get_close_matches(key, keys, n=1, cutoff=0.8)
         if near:

@@ -1,5 +1,6 @@
 """The rules that tie the parts of a study together: search and axes, selection and validation, comparison and axes."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from study.contract.axes import Configuration
 from study.space.axes import Choice, Form, Grid, can_take, in_words, is_sampled, values_of
 from study.space.configurations import configurations, different_draws
+from study.space.sections import AshaScheduler
 
 if TYPE_CHECKING:
     from study.space.study import Study
@@ -40,6 +42,7 @@ def broken_rules(study: "Study") -> Iterator[Broken]:
     yield from _selection_has_validation(study)
     yield from _axes_differ(study)
     yield from _confirmation_compares(study)
+    yield from _stages_compare(study)
     wrong = [*_something_to_train(study), *(_list_stands_alone(study) if study.configurations else ())]
     yield from wrong
     if not wrong:
@@ -47,7 +50,8 @@ def broken_rules(study: "Study") -> Iterator[Broken]:
         yield from _enough_to_draw(study)
         yield from _sampler_fits_axes(study)
         yield from _points_occur(study)
-        yield from _scheduler_fits_epochs(study)
+        yield from _measure_fits_epochs(study)
+        yield from _trials_can_be_compared(study)
         yield from _conditions_occur(study)
 
 
@@ -131,6 +135,8 @@ def _selection_has_validation(study: "Study") -> Iterator[Broken]:
         "search.algorithm optuna": study.search.algorithm == "optuna",
         f"scheduler.name {study.scheduler.name}": study.scheduler.name != "none",
         "confirm": study.confirm is not None,
+        "stop.target": study.stop.target is not None,
+        "stop.plateau": study.stop.plateau is not None,
     }
     reasons = [reason for reason, selects in selecting.items() if selects]
     if reasons and study.validation == 0:
@@ -138,7 +144,7 @@ def _selection_has_validation(study: "Study") -> Iterator[Broken]:
             ("validation",),
             f"should be above 0 (5000, say): {' and '.join(reasons)} select{'s' if len(reasons) == 1 else ''} "
             "by validation accuracy, never by test accuracy",
-            (("search",), ("scheduler",), ("confirm",), ("validation",)),
+            (("search",), ("scheduler",), ("confirm",), ("stop",), ("validation",)),
         )
 
 
@@ -191,17 +197,80 @@ def _points_occur(study: "Study") -> Iterator[Broken]:
                 yield Broken(path, f"{in_words([value])} is not a value of space.{axis}; possible: {form}", needs)
 
 
-def _scheduler_fits_epochs(study: "Study") -> Iterator[Broken]:
+def _trials_can_be_compared(study: "Study") -> Iterator[Broken]:
+    """A scheduler compares all seeds of a configuration with those of others, at the same of equally many epochs."""
+    name = study.scheduler.name
+    if name == "none":
+        return
+    needs = (("scheduler",), ("space", "epochs"), ("configurations",))
     epochs = values_of(study.axes["epochs"]) or ()
-    longest = epochs[-1] if isinstance(epochs, range) else max(epochs)
+    if len(epochs) > 1:
+        # The shorter would be the beginnings of the longer, or at another point of their learning rate's schedule.
+        path: Path = ("space", "epochs") if isinstance(study.space.axes["epochs"], Form) else ("configurations",)
+        yield Broken(path, f"should give one number of epochs: scheduler.name {name} compares trials by epoch", needs)
+    else:
+        yield from _scheduler_fits_epochs(study, max(epochs), needs)
+    pack, seeds = study.resources.pack, len(study.seed_list)
+    if pack != "auto" and pack < seeds:
+        yield Broken(
+            ("resources", "pack"),
+            f"should be auto, or {seeds} or more: scheduler.name {name} needs all seeds of a configuration in a pack",
+            (("scheduler",), ("resources",), ("seeds",)),
+        )
+
+
+def _scheduler_fits_epochs(study: "Study", epochs: int, needs: tuple[Path, ...]) -> Iterator[Broken]:
     for key in ("grace_period", "perturbation_interval"):
         value = getattr(study.scheduler, key, 0)
-        if value > longest:
+        if value > epochs:
             yield Broken(
                 ("scheduler", key),
-                f"{value} epochs are more than the {longest} that a trial has ({_key(study, 'epochs')})",
-                (("scheduler",), ("space", "epochs"), ("configurations",)),
+                f"{value} epochs are more than the {epochs} that a trial has ({_key(study, 'epochs')})",
+                needs,
             )
+            return
+    if isinstance(study.scheduler, AshaScheduler):
+        asha = study.scheduler
+        rungs = int(math.log(epochs / asha.grace_period) / math.log(asha.reduction_factor) + 1)
+        if asha.brackets > rungs:
+            yield Broken(
+                ("scheduler", "brackets"),
+                f"{asha.brackets} are more than the {rungs} rungs that there are from {asha.grace_period} to {epochs} "
+                "epochs",
+                needs,
+            )
+
+
+def _measure_fits_epochs(study: "Study") -> Iterator[Broken]:
+    epochs = values_of(study.axes["epochs"]) or ()
+    shortest = epochs[0] if isinstance(epochs, range) else min(epochs)
+    last = getattr(study.compare.measure, "last", 1)
+    if last > shortest:
+        yield Broken(
+            ("compare", "measure", "last"),
+            f"{last} epochs are more than the {shortest} that a run has ({_key(study, 'epochs')})",
+            (("compare", "measure"), ("space", "epochs"), ("configurations",)),
+        )
+
+
+def _stages_compare(study: "Study") -> Iterator[Broken]:
+    """Seeds are added to comparisons that are undecided: there must be some, all known beforehand."""
+    if isinstance(study.seeds, int | tuple):
+        return
+    if study.seeds.most < study.seeds.start:
+        yield Broken(("seeds", "most"), f"should be at least the start, {study.seeds.start}", (("seeds",),))
+    if study.compare.baseline is None and not study.compare.questions:
+        yield Broken(
+            ("seeds",),
+            "seeds are added to comparisons that are undecided: give compare.baseline or compare.questions",
+            (("seeds",), ("compare",)),
+        )
+    if study.search.algorithm != "grid" or study.scheduler.name != "none":
+        yield Broken(
+            ("seeds",),
+            "seeds are added to a grid or to listed configurations, not within a search: give a count or a list",
+            (("seeds",), ("search",), ("scheduler",)),
+        )
 
 
 def _axes_differ(study: "Study") -> Iterator[Broken]:

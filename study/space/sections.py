@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, create_model
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, create_model
 from pydantic_core import PydanticCustomError
 
 from study.contract.axes import AXES, Value
@@ -11,8 +11,10 @@ from study.space.axis_types import AxisName, PartialConfiguration, axis_type, li
 
 # What torch takes as a seed and what a column of 64-bit integers holds.
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+SeedCount = Annotated[int, Field(ge=1, le=10_000)]
 Samples = Annotated[int, Field(ge=1, le=10_000)]
 Epochs = Annotated[int, limits(AXES["epochs"])]
+Percent = Annotated[float, Field(gt=0, lt=100)]
 
 _fields: dict[str, Any] = {
     axis.name: (axis_type(axis), Field(default=axis.default, description=axis.explanation)) for axis in AXES.values()
@@ -88,6 +90,8 @@ class AshaScheduler(Model):
     """Epochs that every trial is given."""
     reduction_factor: Annotated[float, Field(gt=1)] = 4.0
     """At each rung one trial in this many goes on."""
+    brackets: Annotated[int, Field(ge=1)] = 1
+    """In how many brackets trials are put; each further one has its first rung a factor later."""
 
 
 class MedianScheduler(Model):
@@ -108,6 +112,24 @@ class PbtScheduler(Model):
     """Population based training; the alternatives are none, asha and median."""
     perturbation_interval: Epochs = 5
     """Epochs between two exchanges."""
+
+
+class Plateau(Model):
+    """Ends a run that no longer gets better."""
+
+    epochs: Epochs
+    """How many epochs may bring nothing."""
+    by: Annotated[float, Field(ge=0, lt=100)] = 0.0
+    """Percentage points of validation accuracy by which these epochs have to beat all before them."""
+
+
+class Stop(Model):
+    """Ends a run by its own validation accuracy, whatever the others do."""
+
+    target: Percent | None = None
+    """Validation accuracy in percent that is enough."""
+    plateau: Plateau | None = None
+    """Epochs without an improvement after which a run ends."""
 
 
 def _one_at_most(gpus: float) -> float:
@@ -149,9 +171,6 @@ def _rising(thresholds: tuple[float, ...]) -> tuple[float, ...]:
     return thresholds
 
 
-Percent = Annotated[float, Field(gt=0, lt=100)]
-
-
 class Question(Model):
     """A comparison declared before the study runs; the analysis adjusts all declared ones together."""
 
@@ -161,6 +180,23 @@ class Question(Model):
     """The condition that is compared, by the values of some axes."""
     b: Condition
     """The condition it is compared with."""
+
+
+class LastEpochs(Model):
+    """The mean over the last epochs of a run, which vary less than the last one."""
+
+    last: Epochs
+    """How many of the planned epochs, the last ones, a run's accuracy is the mean of."""
+
+
+def _final_or_last(given: Any) -> Any:
+    if given != "final" and not isinstance(given, dict | LastEpochs):
+        raise PydanticCustomError("measure", "should be final, or {last: K} for the mean of the last K epochs")
+    return given
+
+
+def _measure_tag(given: Any) -> str:
+    return "<final>" if isinstance(given, str) else "<last>"
 
 
 class Compare(Model):
@@ -174,10 +210,25 @@ class Compare(Model):
     """The condition that the others are compared with, by the values of some axes."""
     meaningful_difference: Annotated[float, Field(gt=0, le=100)] = 1.0
     """Percentage points of test accuracy below which a difference does not matter."""
+    measure: Annotated[
+        Annotated[Literal["final"], Tag("<final>")] | Annotated[LastEpochs, Tag("<last>")],
+        Discriminator(_measure_tag),
+        BeforeValidator(_final_or_last),
+    ] = "final"
+    """The accuracy that is compared: final, after the last planned epoch, or {last: K}, the mean of the last K."""
     thresholds: Annotated[tuple[Percent, ...], Field(strict=False), AfterValidator(_rising)] = (40.0, 50.0, 55.0, 60.0)
     """Test accuracies in percent, rising; the report says after how many epochs each is reached."""
     questions: Annotated[tuple[Question, ...], Field(strict=False)] = ()
     """Comparisons declared beforehand."""
+
+
+class Stages(Model):
+    """Seeds in stages: more are added to comparisons that are undecided."""
+
+    start: Annotated[int, Field(ge=2, le=10_000)]
+    """Seeds that every configuration gets."""
+    most: Annotated[int, Field(ge=2, le=10_000)]
+    """Up to how many seeds are added, of a configuration that is compared with one other."""
 
 
 class Checkpoint(Model):

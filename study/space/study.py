@@ -33,22 +33,34 @@ from study.space.sections import (
     RandomSearch,
     Resources,
     Seed,
+    SeedCount,
     Space,
+    Stages,
+    Stop,
 )
 from study.space.yaml import write_yaml
 
 
 def _count_or_list(given: Any) -> Any:
-    if isinstance(given, bool) or not isinstance(given, int | list | tuple):
-        raise PydanticCustomError("seeds", "should be a count such as 5, or a list of seeds such as [0, 1, 2]")
+    if isinstance(given, bool) or not isinstance(given, int | list | tuple | dict | Stages):
+        raise PydanticCustomError(
+            "seeds",
+            "should be a count such as 5, a list of seeds such as [0, 1, 2], or {start: 5, most: 40}",
+        )
     return given
 
 
 def _count_tag(given: Any) -> str:
+    if isinstance(given, dict | Stages):
+        return "<stages>"
     return "<count>" if isinstance(given, int) else "<list>"
 
 
-SeedCount = Annotated[int, Field(ge=1, le=10_000)]
+def _on_divergence(given: dict[str, Any]) -> Literal["continue", "stop"]:
+    """A search or a scheduler has no use for the rest of a run that has diverged."""
+    return "stop" if given["search"].algorithm == "optuna" or given["scheduler"].name != "none" else "continue"
+
+
 SeedList = Annotated[
     tuple[Seed, ...],
     Field(strict=False, min_length=1, max_length=10_000, json_schema_extra={"uniqueItems": True}),
@@ -75,11 +87,11 @@ class Study(Model):
     configurations: Annotated[tuple[PartialConfiguration, ...], Field(strict=False, min_length=1)] = ()
     """The configurations one by one, instead of all combinations; what an entry leaves out is as in space."""
     seeds: Annotated[
-        Annotated[SeedCount, Tag("<count>")] | Annotated[SeedList, Tag("<list>")],
+        Annotated[SeedCount, Tag("<count>")] | Annotated[SeedList, Tag("<list>")] | Annotated[Stages, Tag("<stages>")],
         Discriminator(_count_tag),
         BeforeValidator(_count_or_list),
     ] = 5
-    """Seeds of every configuration: a count n, which means 0 to n - 1, or a list."""
+    """Seeds of every configuration: a count n, which means 0 to n - 1, a list, or {start: n, most: m} to add seeds."""
     validation: Annotated[int, Field(ge=0)] = 0
     """Images held out of the training set; above 0 for a search or a scheduler that selects."""
     search: Annotated[GridSearch | RandomSearch | OptunaSearch, Field(discriminator="algorithm")] = GridSearch(
@@ -90,6 +102,8 @@ class Study(Model):
         NoScheduler(name="none")
     )
     """Whether poor trials end early."""
+    stop: Stop = Stop()
+    """When a run has trained enough."""
     confirm: Confirm | None = None
     """Whether the best configurations are trained again with fresh seeds, and compared with the baseline."""
     budget: Budget | None = None
@@ -100,8 +114,8 @@ class Study(Model):
     """What the analysis puts side by side, and the questions it must answer."""
     precision: Literal["float32", "tf32", "bf16"] = "float32"
     """Of the arithmetic: float32, or on a GPU the faster and coarser tf32 or bf16."""
-    on_divergence: Literal["continue", "stop"] = "continue"
-    """What a trial does when its loss is no longer finite."""
+    on_divergence: Literal["continue", "stop"] = Field(default_factory=_on_divergence)
+    """What a run does when its loss is no longer finite; stop for optuna and schedulers where nothing is said."""
     checkpoint: Checkpoint = Checkpoint()
     """When the state of a trial is saved."""
 
@@ -121,8 +135,14 @@ class Study(Model):
 
     @property
     def seed_list(self) -> tuple[int, ...]:
-        """The seeds: 0 to n - 1 for a count n."""
-        return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
+        """The seeds to begin with: 0 to n - 1 for a count or a start of n."""
+        count = self.seeds.start if isinstance(self.seeds, Stages) else self.seeds
+        return tuple(range(count)) if isinstance(count, int) else count
+
+    @property
+    def most_seeds(self) -> int | None:
+        """Up to how many seeds a configuration of one comparison may get; None where their number is fixed."""
+        return self.seeds.most if isinstance(self.seeds, Stages) else None
 
     @property
     def axes(self) -> dict[str, Any]:

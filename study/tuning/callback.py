@@ -1,8 +1,10 @@
 """Carries what Ray Tune hears from its trials to the ledger and to whoever wants to hear of progress."""
 
+import contextlib
 import re
 import signal
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
@@ -127,8 +129,7 @@ class LedgerCallback(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """The pack failed more often than it may."""
-        error = trial.get_error()
-        self._end(trial, _last_failure(str(error)) if error else "unknown error")
+        self._end(trial, _last_failure(_error_of(trial)))
 
     def _end(self, trial: Trial, error: str | None) -> None:
         pack = self._pack_of(trial)
@@ -137,6 +138,14 @@ class LedgerCallback(tune.Callback):
 
     def _pack_of(self, trial: Trial) -> Pack:
         return self._packs[trial.config["pack"]["pack_id"]]
+
+
+def _error_of(trial: Trial) -> str:
+    """What Ray noted of the failures of a trial: in its temporary folder at first, later in the results directory."""
+    with contextlib.suppress(OSError):
+        if trial.error_file is not None:
+            return Path(trial.error_file).read_text(encoding="utf-8", errors="replace")
+    return str(trial.get_error() or "unknown error")
 
 
 def _last_failure(text: str) -> str:

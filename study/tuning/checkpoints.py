@@ -1,7 +1,5 @@
 """The checkpoints of earlier sessions: the states that runs go on from, and the rows that records have lost."""
 
-import io
-import pickle
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +11,7 @@ from study.contract.records import EpochLine, as_format_2
 from study.plan.planned import PlannedRun, RunKey
 from study.results.ledger import Ledger
 from study.results.paths import ResultsDirectory
+from study.tuning.state_files import load_state
 
 if TYPE_CHECKING:
     from study.training.loop import RunState
@@ -71,16 +70,13 @@ def newest_state(ledger: Ledger, results: ResultsDirectory, run: PlannedRun) -> 
     Raises:
         OSError: a checkpoint is there and cannot be read.
     """
-    import torch
-
     from study.training.loop import run_states
 
     problems: list[str] = []
     for file in _candidates(ledger, run, _list_checkpoints(results)):
         content = _read(file, ledger, problems)
         if content is not None and (place := _place_of(ledger, run, content)) is not None:
-            whole = torch.load(file, map_location="cpu", weights_only=True)
-            return run_states(whole["training"])[place], problems
+            return run_states(load_state(file)["training"])[place], problems
     return None, problems
 
 
@@ -129,21 +125,17 @@ def _put_back(ledger: Ledger, content: _Content) -> None:
 
 def _read(file: Path, ledger: Ledger, problems: list[str]) -> _Content | None:
     """The content of a state file; None, and a word about it, if it is damaged."""
-    # Seconds to import, and only a study that goes on needs it here.
-    import torch
-
+    # torch takes seconds to import, and only a study that goes on needs it here.
     from study.training.loop import run_states
 
-    data = file.read_bytes()
     try:
-        content = torch.load(io.BytesIO(data), weights_only=True)
+        content = load_state(file)
         epochs = [int(state["epoch"]) for state in run_states(content["training"])]
         runs, lines = _runs_of(file, content, ledger)
         if len(runs) != len(epochs):
             raise ValueError(f"{len(epochs)} states of {len(runs)} runs")
-    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        problems.append(f"{file}: damaged ({reason}); an earlier checkpoint is used, or the runs start again")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        problems.append(f"{file}: damaged ({error}); an earlier checkpoint is used, or the runs start again")
         return None
     return _Content(runs, epochs, lines)
 

@@ -21,7 +21,10 @@ from study.contract.states import Stage
 from study.data import ImageData
 from study.plan.packs import Pack
 from study.plan.planned import PlannedRun
+from study.plan.stopping import stop_reason
 from study.results.clock import now
+from study.space.sections import Stop
+from study.tuning.state_files import load_newest_state, load_state, save_state
 
 if TYPE_CHECKING:
     from study.training.loop import EpochResult, Training
@@ -47,7 +50,8 @@ class PackConfig(TypedDict):
 class Checkpoint(TypedDict):
     """What a state file holds: whose states, the states, and all that the pack's runs did since the pack began.
 
-    A process may die between an epoch and its line in a record; the lines are then put back from here.
+    A process may die between an epoch and its line in a record; the lines are then put back from here. validation holds
+    the validation accuracies of each run from its first epoch on, by which the stop rules go.
     """
 
     format: int
@@ -55,6 +59,7 @@ class Checkpoint(TypedDict):
     runs: list[tuple[str, int]]
     training: dict[str, Any]
     lines: list[tuple[str, EpochLine]]
+    validation: list[list[float]]
 
 
 class Images(TypedDict):
@@ -72,11 +77,13 @@ class PackSettings:
         precision: float32, tf32 or bf16.
         stop_when_diverged: a run that has diverged trains no further.
         cpus: threads of a pack.
+        stop: when a run has trained enough.
     """
 
     precision: str
     stop_when_diverged: bool
     cpus: float
+    stop: Stop = dataclasses.field(default_factory=Stop)
 
 
 def config_of(pack: Pack, states: "dict[tuple[str, int], tuple[Path, int]]") -> PackConfig:
@@ -132,8 +139,10 @@ class PackTrainable(tune.Trainable):
         """
         training = self._begun()
         results = [] if training.finished else training.run_epoch()
-        if self._settings.stop_when_diverged:
-            training.drop([result.run for result in results if result.diverged])
+        for result in results:
+            if result.validation_accuracy is not None:
+                self._validation[result.run].append(result.validation_accuracy)
+        training.drop([result.run for result in results if self._has_ended(result.run, diverged=result.diverged)])
         lines = self._lines_of(results)
         self._lines += lines
         described, self._computation = self._computation, None
@@ -141,8 +150,6 @@ class PackTrainable(tune.Trainable):
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """The state of every run, and the rows so far, as one file."""
-        import torch
-
         training = self._begun()
         content = Checkpoint(
             format=FORMAT,
@@ -150,20 +157,23 @@ class PackTrainable(tune.Trainable):
             runs=[(run["trial_id"], run["seed"]) for run in self._pack["runs"]],
             training=training.state_dict(),
             lines=self._lines,
+            validation=self._validation,
         )
-        torch.save(content, Path(checkpoint_dir, STATE_FILE))
+        save_state(Path(checkpoint_dir), content)
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | str | None) -> None:
-        """Go on at the epoch after the checkpoint's; Ray calls this in a process that replaces a lost one."""
-        import torch
+        """Go on at the epoch after the checkpoint's; Ray calls this in a process that replaces a lost one.
 
+        Where the checkpoint is damaged, at that of the one before it, at last at the pack's beginning.
+        """
         from study.training.loop import run_states
 
         assert isinstance(checkpoint, str)
-        content: Checkpoint = torch.load(Path(checkpoint, STATE_FILE), weights_only=True)
+        content: Checkpoint | None = load_newest_state(Path(checkpoint, STATE_FILE))
         self._training = None
-        self._states = run_states(content["training"])
-        self._lines = list(content["lines"])
+        if content is not None:
+            self._states, self._lines = run_states(content["training"]), list(content["lines"])
+            self._validation = content["validation"]
 
     def cleanup(self) -> None:
         """Free the memory."""
@@ -173,6 +183,7 @@ class PackTrainable(tune.Trainable):
         self._pack: PackConfig = config["pack"]
         self._training: Training | None = None  # frees the memory of the pack before
         self._states: list[Any] | None = None
+        self._validation: list[list[float]] = [[] for _ in self._pack["runs"]]
         self._lines: list[tuple[str, EpochLine]] = []
         self._computation: dict[str, str] | None = None
 
@@ -191,7 +202,9 @@ class PackTrainable(tune.Trainable):
         self._device = assigned_device()
         if self._device != "cpu":
             torch.cuda.empty_cache()
-        states = self._states if self._states is not None else _load_states(self._pack["runs"])
+        states = self._states
+        if states is None:
+            states, self._validation = _load_states(self._pack["runs"])
         training = Training(
             [Run(Configuration.of(run["configuration"]), run["seed"]) for run in self._pack["runs"]],
             self._data if self._pack["stage"] == "explore" else self._all_data or self._data,
@@ -199,10 +212,19 @@ class PackTrainable(tune.Trainable):
             precision=self._settings.precision,
             states=states,
         )
+        # Those that a lost process had dropped.
+        begun = [(run, state) for run, state in enumerate(states) if state is not None]
+        training.drop([run for run, state in begun if self._has_ended(run, diverged=state["diverged"])])
         self._states = None
         self._described = describe_device(self._device, training.backend)
         self._computation = describe_computation(self._device)
         return training
+
+    def _has_ended(self, run: int, *, diverged: bool) -> bool:
+        """Whether a run is not to train the epochs that it has left."""
+        if diverged and self._settings.stop_when_diverged:
+            return True
+        return stop_reason(self._settings.stop, self._validation[run]) is not None
 
     def _lines_of(self, results: "list[EpochResult]") -> list[tuple[str, EpochLine]]:
         """The rows of an epoch: a line for the runs of a configuration that stand at the same epoch."""
@@ -232,15 +254,21 @@ class PackTrainable(tune.Trainable):
         )
 
 
-def _load_states(runs: list[RunConfig]) -> list[Any]:
-    """The state of each run, None where it starts from nothing; each file is read once."""
-    import torch
-
+def _load_states(runs: list[RunConfig]) -> tuple[list[Any], list[list[float]]]:
+    """The state of each run, None where it starts from nothing, and its validation accuracies until then."""
     from study.training.loop import run_states
 
     files = dict.fromkeys(run["state"][0] for run in runs if run["state"] is not None)
-    loaded = {file: run_states(torch.load(file, weights_only=True)["training"]) for file in files}
-    return [None if run["state"] is None else loaded[run["state"][0]][run["state"][1]] for run in runs]
+    contents: dict[str, Any] = {file: load_state(Path(file)) for file in files}
+    loaded = {file: run_states(content["training"]) for file, content in contents.items()}
+    states, validation = [], []
+    for run in runs:
+        file, place = run["state"] or ("", 0)
+        states.append(loaded[file][place] if file else None)
+        # Older studies had no stop rules, and noted nothing.
+        before = contents[file].get("validation") if file else None
+        validation.append(list(before[place]) if before else [])
+    return states, validation
 
 
 def _means(results: "list[EpochResult]") -> dict[str, float]:

@@ -8,6 +8,7 @@ from typing import Any, cast
 from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.logger import CSVLoggerCallback, JsonLoggerCallback
+from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from study.growth.supply import PackSource
@@ -68,6 +69,7 @@ def make_tuner(
     results: ResultsDirectory,
     session: str,
     callbacks: Sequence[tune.Callback] = (),
+    scheduler: TrialScheduler | None = None,
 ) -> tune.Tuner:
     """A Tuner that runs the packs of a searcher.
 
@@ -81,6 +83,7 @@ def make_tuner(
         tune.with_resources(trainable, dict(resources)),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
+            scheduler=scheduler,
             num_samples=-1,  # until the searcher says that it is done
             reuse_actors=True,
             trial_name_creator=_trial_name,
@@ -111,6 +114,7 @@ def run_packs(
     session: str,
     resources: Mapping[str, float],
     listener: Listener,
+    scheduler: TrialScheduler | None = None,
 ) -> None:
     """Run what the source gives, each run from its newest state; blocks until that ends, or the user interrupts.
 
@@ -120,12 +124,13 @@ def run_packs(
         precision=study.precision,
         stop_when_diverged=study.on_divergence == "stop",
         cpus=study.resources.cpus,
+        stop=study.stop,
     )
     trainable = tune.with_parameters(PackTrainable, settings=settings, **data)
     given: dict[str, Pack] = {}
     searcher = PackSearcher(source, states, given)
     callbacks = [TensorBoard(results.tensorboard, ledger), LedgerCallback(given, ledger, listener)]
-    tuner = make_tuner(searcher, trainable, resources, study, results, session, callbacks)
+    tuner = make_tuner(searcher, trainable, resources, study, results, session, callbacks, scheduler)
     # Ray's own advice on how to restore its experiment would mislead: a study is resumed with --resume.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     try:

@@ -4,7 +4,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from analysis.advice import command_for, seeds_wanted
+from analysis.advice import command_for
 from analysis.results import Results
 
 NOTHING = pd.DataFrame()
@@ -36,10 +36,3 @@ def test_a_list_of_seeds_keeps_its_own_and_gets_further_ones() -> None:
 @pytest.mark.parametrize(("command", "seeds"), [(None, 5), ("it's torn", 5), ("p", None), ("p", True)])
 def test_no_command_where_none_can_be_right(command: Any, seeds: Any) -> None:
     assert command_for(results(command, seeds), 12) is None
-
-
-def test_as_many_seeds_as_the_most_demanding_realistic_comparison() -> None:
-    table = pd.DataFrame({"seeds_needed": [None, 7, 201, 90]})
-    assert seeds_wanted(table) == 90
-    assert seeds_wanted(table.iloc[[0, 2]]) is None
-    assert seeds_wanted(NOTHING) is None

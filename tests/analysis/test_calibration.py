@@ -9,6 +9,8 @@ import pytest
 from analysis.question import Question
 from analysis.statistics.comparison import Comparison, compare, decide, mean_interval, welch_bands, welch_interval
 from analysis.statistics.families import Pair, comparison_table, pairs
+from analysis.statistics.sights import sights
+from analysis.statistics.verdicts import judged, with_verdicts
 from study.contract.axes import Configuration
 
 REPEATS = 3000
@@ -17,6 +19,13 @@ SD = 1.0  # percentage points between seeds
 
 def conditions(number: int) -> pd.DataFrame:
     return pd.DataFrame([{"stage": "explore", **Configuration().as_dict()}] * number)
+
+
+def verdicts_of(runs: pd.DataFrame, chosen: list[Pair], meaningful: float) -> pd.Series:
+    """The verdicts of a study looked at once, as its report has them."""
+    seen = sights(runs.assign(diverged=False), "test_accuracy", int(runs["condition"].max()) + 1, [])
+    found = judged(seen, [pair for pair in chosen if pair.confirms], meaningful)
+    return with_verdicts(seen, chosen, found, meaningful)["verdict"]
 
 
 @pytest.mark.parametrize("n", [3, 5, 10])
@@ -53,8 +62,8 @@ def test_a_a_studies_give_false_verdicts_at_most_5_percent(n: int, meaningful: f
     assert np.mean(np.any(larger, axis=0)) <= 0.05
 
 
-def test_a_study_s_verdicts_are_those_of_the_joint_intervals() -> None:
-    """The table of a study reads its verdicts off the intervals calibrated above."""
+def test_a_study_s_check_is_that_of_welch_s_joint_intervals() -> None:
+    """The table of a study reads its check off the intervals calibrated above."""
     rng = np.random.default_rng(6)
     points = conditions(7).assign(num_blocks=range(7))
     values = rng.normal(np.repeat([55.0, 55, 57, 58, 53, 55, 56], 5), SD)
@@ -65,8 +74,8 @@ def test_a_study_s_verdicts_are_those_of_the_joint_intervals() -> None:
     baseline = table[table["family"] == "baseline"]
     samples = values.reshape(7, 5)
     intervals = [welch_interval(sample, samples[0], 1 - 0.05 / 6) for sample in samples[1:]]
-    assert baseline["verdict"].tolist() == [decide(interval, 0.5) for interval in intervals]
-    assert set(baseline["verdict"]) == {"larger", "undecided"}
+    assert baseline["check"].tolist() == [decide(interval, 0.5) for interval in intervals]
+    assert set(baseline["check"]) == {"larger", "undecided"}
 
 
 def test_a_whole_a_a_study_gives_false_verdicts_at_most_5_percent() -> None:
@@ -80,7 +89,7 @@ def test_a_whole_a_a_study_gives_false_verdicts_at_most_5_percent() -> None:
     for _ in range(100):
         runs = {"condition": np.repeat(range(6), 5), "seed": np.tile(range(5), 6)}
         table = pd.DataFrame({**runs, "test_accuracy": rng.normal(55.0, SD, 30)})
-        false += bool((comparison_table(table, chosen, 1.0)["verdict"] == "larger").any())
+        false += bool((verdicts_of(table, chosen, 1.0) == "larger").any())
     assert false <= 5
 
 
@@ -101,21 +110,21 @@ def test_adjusted_p_values_of_a_a_studies_are_seldom_small() -> None:
 
 def test_equal_conditions_with_plenty_of_seeds_are_smaller_than_d() -> None:
     rng = np.random.default_rng(8)
-    found = [compare(*_pair(rng, 0.0, 40), meaningful=1.0).verdict for _ in range(200)]
+    found = [compare(*_pair(rng, 0.0, 40), meaningful=1.0).check for _ in range(200)]
     assert found.count("smaller") >= 180
     assert found.count("larger") == 0
 
 
 def test_a_difference_at_the_border_is_seldom_called_smaller_or_larger() -> None:
     rng = np.random.default_rng(9)
-    found = [compare(*_pair(rng, 1.0, 10), meaningful=1.0).verdict for _ in range(1000)]
+    found = [compare(*_pair(rng, 1.0, 10), meaningful=1.0).check for _ in range(1000)]
     assert found.count("smaller") / 1000 <= 0.04
     assert found.count("larger") / 1000 <= 0.04
 
 
 def test_a_true_difference_of_2d_is_found_with_plenty_of_seeds() -> None:
     rng = np.random.default_rng(10)
-    found = [compare(*_pair(rng, 2.0, 30), meaningful=1.0).verdict for _ in range(200)]
+    found = [compare(*_pair(rng, 2.0, 30), meaningful=1.0).check for _ in range(200)]
     assert found.count("larger") >= 185
 
 
@@ -131,20 +140,6 @@ def test_joint_intervals_hold_together() -> None:
     assert held.mean() >= 0.95 - 2 * math.sqrt(0.05 * 0.95 / REPEATS)
 
 
-def test_the_seeds_that_would_decide_do_decide_about_half_of_the_time() -> None:
-    """K is where the expected interval just decides, so K seeds decide in roughly every other study."""
-    rng = np.random.default_rng(12)
-    decided = []
-    for _ in range(300):
-        a, b = _pair(rng, 2.0, 4)
-        first = compare(a, b, meaningful=1.0)
-        if first.seeds_needed and first.seeds_needed <= 200:
-            again = _pair(rng, first.difference, first.seeds_needed)
-            decided.append(decide(welch_interval(*(s.to_numpy() for s in again)), 1.0) != "undecided")
-    assert len(decided) > 100
-    assert 0.3 <= np.mean(decided) <= 0.8
-
-
 def _pair(rng: np.random.Generator, difference: float, n: int) -> tuple[pd.Series, pd.Series]:
     return pd.Series(rng.normal(55 + difference, SD, n)), pd.Series(rng.normal(55, SD, n))
 
@@ -157,8 +152,8 @@ def test_parts_of_the_same_runs_are_decided_by_their_differences() -> None:
     found = [(_as_parts(a, b, True), _as_parts(a, b, False)) for a, b in zip(long, short, strict=True)]
     paired, apart = zip(*found, strict=True)
     assert np.mean([c.interval[0] <= 0.4 <= c.interval[1] for c in paired]) == pytest.approx(0.95, abs=0.03)
-    assert np.mean([c.verdict == "smaller" for c in paired]) > 0.8
-    assert np.mean([c.verdict == "smaller" for c in apart]) < 0.2
+    assert np.mean([c.check == "smaller" for c in paired]) > 0.8
+    assert np.mean([c.check == "smaller" for c in apart]) < 0.2
 
 
 def test_paired_a_a_studies_give_false_verdicts_at_most_5_percent() -> None:
@@ -169,8 +164,8 @@ def test_paired_a_a_studies_give_false_verdicts_at_most_5_percent() -> None:
         runs = [base + rng.normal(0, 0.3, 5) for _ in range(4)]
         table = pd.DataFrame({"condition": np.repeat(range(4), 5), "seed": np.tile(range(5), 4)})
         chosen = [Pair("baseline", "", number, 0, paired=True) for number in (1, 2, 3)]
-        result = comparison_table(table.assign(test_accuracy=np.concatenate(runs)), chosen, 0.01)
-        false += bool((result["verdict"] == "larger").any())
+        result = verdicts_of(table.assign(test_accuracy=np.concatenate(runs)), chosen, 0.01)
+        false += bool((result == "larger").any())
     assert false / 300 <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 300)
 
 

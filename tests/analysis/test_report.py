@@ -12,7 +12,7 @@ from rich.console import Console
 from analysis.figures.catalogue import CATALOGUE
 from analysis.page import _cell, _time
 from analysis.report import Report, ReportError, failed, print_summary, write_report
-from analysis.statistics.comparison import MOST_SEEDS
+from analysis.words import REALISTIC_SEEDS
 from tests.analysis.simulate import Simulation, simulate
 
 FAILED = failed  # as it is outside of tests, see conftest
@@ -63,7 +63,7 @@ def test_summary_is_printed_with_verdicts(depth: Report) -> None:
     assert "Test (%)" in text
     assert "≥50 %" in text
     assert "Against 10 blocks, no batch norm" in text
-    assert "lower by more than 1 point" in text
+    assert "worse by more than 1 point" in text
     assert "--extend --set 'seeds=[0, 1, 2," in text
     assert str(depth.out / "report.html") in text.replace("\n", "")
     assert "    python -m study.run" in (depth.out / "summary.md").read_text()
@@ -130,14 +130,14 @@ def test_every_number_drawn_is_in_a_table(depth: Report) -> None:
 
 def test_other_measures_carry_no_verdict(depth: Report) -> None:
     table = pd.read_csv(depth.out / "tables" / "other_measures.csv")
-    assert not {"verdict", "seeds_needed"} & set(table)
+    assert not {"verdict", "check", "more"} & set(table)
     assert "p_adjusted" in table
 
 
 @pytest.mark.parametrize("name", ["single", "one_seed", "killed", "search", "epochs", "validated", "format_1"])
 def test_report_of_every_kind_of_study(directories: dict[str, Path], tmp_path: Path, name: str) -> None:
     report = write_report(directories[name], tmp_path, ("svg",))
-    assert report.verdicts[0].lines
+    assert report.said.answer.sentence
     assert printed(report)
     page = (tmp_path / "report.html").read_text()
     shown = re.sub(r'src="data:[^"]*"', "", page.split("<main>")[1].split('id="settings"')[0])
@@ -172,16 +172,21 @@ def test_report_of_a_study_that_has_not_begun(tmp_path: Path) -> None:
     study = Simulation(stopped={0: 0}, ended=False)
     report = write_report(simulate(tmp_path, study, curves_too=False), formats=("svg",))
     assert report.drawn == ()
-    assert "nothing to judge" in str(report.verdicts[0].lines[0])
+    assert "nothing to judge" in report.said.answer.sentence
     assert printed(report)
 
 
 @pytest.mark.parametrize(
     ("needed", "said"),
-    [(12, "12"), (MOST_SEEDS + 1, "no realistic number"), (MOST_SEEDS + 1.0, "no realistic number"), (None, "–")],
+    [
+        (12, "12"),
+        (REALISTIC_SEEDS + 1, "no realistic number"),
+        (REALISTIC_SEEDS + 1.0, "no realistic number"),
+        (None, "–"),
+    ],
 )
 def test_more_seeds_than_are_looked_for_are_not_a_number(needed: float | None, said: str) -> None:
-    assert _cell("seeds_needed", needed).text == said
+    assert _cell("more", needed).text == said
 
 
 def test_unknown_format_and_unwritable_place(directories: dict[str, Path], tmp_path: Path) -> None:
@@ -211,7 +216,7 @@ def test_a_figure_that_raises_does_not_cost_the_verdict(
     assert report.left_out == (
         ("Final accuracy", "it could not be drawn (ZeroDivisionError: division by zero); please report this"),
     )
-    assert report.verdicts[0].lines
+    assert report.said.answer.sentence
 
 
 def test_every_run_is_in_one_table_with_its_state(directories: dict[str, Path], tmp_path: Path) -> None:

@@ -4,40 +4,50 @@ from pathlib import Path
 import pytest
 
 from analysis.findings import Findings, find
+from analysis.lines import _apart, asked, seen, tally
 from analysis.results import read
-from analysis.statistics.comparison import MOST_SEEDS
-from analysis.words import BEYOND_NOTE, _apart, headline, interval, mean_sd, p_value, points, tally, verdict
-from tests.analysis.simulate import Simulation, corners, simulate
+from analysis.words import (
+    BEYOND_NOTE,
+    REALISTIC_SEEDS,
+    duration,
+    interval,
+    listed,
+    mean_sd,
+    p_value,
+    points,
+    range_of_seeds,
+    unseen_divergence,
+    verdict,
+)
+from tests.analysis.simulate import corners, simulate
 
 NAN = math.nan
 
 
-def row(verdict: str, low: float, high: float, needed: float | None = None, note: str = "") -> dict:
-    return {
-        "verdict": verdict,
-        "joint_interval": (low, high),
-        "seeds_needed": needed,
-        "note": note,
-    }
+def row(verdict: str, difference: float, more: tuple[float, float] = (NAN, NAN), note: str = "") -> dict:
+    numbers = {"n_a": 3, "n_b": 3, "diverged_a": 0, "diverged_b": 0}
+    seeds = {"more_low": more[0], "more_high": more[1]}
+    return {"verdict": verdict, "difference": difference, **numbers, **seeds, "note": note}
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (row("larger", 1.2, 3.0), "higher by more than 1 point"),
-        (row("larger", -3.0, -1.2), "lower by more than 1 point"),
-        (row("smaller", -0.2, 0.3), "smaller than 1 point"),
-        (row("undecided", -2, 3, 12), "undecided, about 12 seeds would decide"),
+        (row("larger", 2.0), "better by more than 1 point"),
+        (row("larger", -2.0), "worse by more than 1 point"),
+        (row("smaller", 0.1), "less than 1 point apart"),
+        (row("undecided", 1.0, (3, 58)), "undecided, about 3 to 58 more seeds would decide"),
+        (row("undecided", 1.0, (1, 1)), "undecided, about 1 more seed would decide"),
+        (row("undecided", 1.0, (90, 900)), "undecided, about 90 to more than 200 more seeds would decide"),
+        (row("undecided", 1.0, (REALISTIC_SEEDS + 1, 900)), "undecided, no realistic number of seeds would decide"),
+        (row("undecided", 1.0, note="one run"), "undecided (one run)"),
+        (row("no data", NAN, note="no finished run on one side"), "no data yet (no finished run on one side)"),
+        (row("does not train", -45) | {"diverged_a": 3}, "does not train: 3 of 3 diverged"),
         (
-            row("undecided", 0.5, 3, 12),
-            "not zero, but whether larger than 1 point is undecided, about 12 seeds would decide",
+            row("does not train", 45) | {"diverged_b": 3},
+            "nothing to compare with, as that does not train: 3 of 3 diverged",
         ),
-        (
-            row("undecided", -2, 3, MOST_SEEDS + 1),
-            "undecided, no realistic number of seeds would decide",
-        ),
-        (row("undecided", NAN, NAN, None, "one run"), "undecided (one run)"),
-        (row("no data", NAN, NAN, None, "no finished run on one side"), "no data yet (no finished run on one side)"),
+        (row("not judged", 45), "not judged"),
     ],
 )
 def test_verdict_in_words(given: dict, said: str) -> None:
@@ -53,53 +63,62 @@ def test_numbers_in_words() -> None:
     assert interval(-1.0, 2.0) == "[−1.00, +2.00]"
     assert interval(NAN, NAN) == "–"
     assert (p_value(0.00001), p_value(0.034), p_value(NAN)) == ("< 0.0001", "0.034", "–")
+    assert range_of_seeds(3, 7) == "3 to 7 more seeds"
+    assert unseen_divergence(3) == "0 of 3 runs diverged, which leaves a share of up to 63 % possible"
+
+
+def test_times_are_said_in_the_unit_that_a_person_would_use() -> None:
+    assert [duration(s) for s in (0.2, 1, 40, 60, 720, 5400, 36_000, 200_000)] == [
+        *("a second", "1 second", "40 seconds", "1 minute", "12 minutes", "1.5 hours", "10 hours", "2.3 days"),
+    ]
+
+
+def test_lists_in_a_sentence() -> None:
+    assert listed(["a"]) == "a"
+    assert listed(["a", "b"]) == "a and b"
+    assert listed(["a", "b", "c"], word="or") == "a; b or c"
+    assert listed("abcdefgh") == "a; b; c; d; e; f and 2 more"
 
 
 def test_declared_question_comes_first(findings: dict[str, Findings]) -> None:
-    groups = headline(findings["corners"])
+    groups = asked(findings["corners"])
     assert groups[0].heading == "Declared: residual against conv with batch norm"
     assert "points less than conv, batch norm" in str(groups[0].lines[0])
     assert groups[1].heading.startswith("Against residual, no batch norm (53.")
     assert len(groups[1].lines) == 2
+    assert "of all 3, any is false in at most 5 % of studies" in groups[1].reading
 
 
 def test_unfinished_side_has_no_verdict(findings: dict[str, Findings]) -> None:
-    lines = [str(line) for group in headline(findings["killed"]) for line in group.lines]
+    lines = [str(line) for group in asked(findings["killed"]) for line in group.lines]
     assert "3 blocks, batch norm: no data yet (no finished run on one side)" in lines
 
 
-def test_a_single_configuration_gets_its_mean(findings: dict[str, Findings]) -> None:
-    (group,) = headline(findings["single"])
-    assert "nothing to compare it with" in str(group.lines[0])
-    assert "95 % interval of the mean [" in str(group.lines[0])
+def test_what_is_decided_stands_above_what_is_not(findings: dict[str, Findings]) -> None:
+    (group,) = asked(findings["learning_rate"])
+    kinds = [line.kind for line in group.lines]
+    assert "fails" in kinds
+    assert kinds == sorted(kinds, key=lambda kind: kind in ("undecided", "no data"))
 
 
-def test_a_search_names_the_best_by_validation(findings: dict[str, Findings]) -> None:
-    (group,) = headline(findings["search"])
-    found = findings["search"]
-    best = found.runs.groupby("condition")["validation_accuracy"].mean().idxmax()
-    assert f"Best by validation accuracy among 10 finished configurations: {found.label(int(str(best)))}" in str(
-        group.lines[0]
-    )
+def test_tally_counts_what_was_asked_for(findings: dict[str, Findings]) -> None:
+    rows = findings["killed"].comparisons.query("family == 'baseline'").to_dict("records")
+    worse = sum(row["verdict"] == "larger" and row["difference"] < 0 for row in rows)
+    assert worse
+    assert f"{worse} worse by more than 1 point" in tally(rows, 1.0)
+    assert tally(rows, 1.0).endswith("3 without data yet")
 
 
-def test_tally_counts_each_family(findings: dict[str, Findings]) -> None:
-    comparisons = findings["depth"].comparisons
-    lines = tally(comparisons, 1.0)
-    larger = (comparisons[comparisons["family"] == "baseline"]["verdict"] == "larger").sum()
-    assert lines[0].startswith(f"baseline: {larger} of 9 differences larger than 1 point")
-    assert lines[1].startswith("exploratory: ")
-
-
-def test_tally_counts_pairs_without_runs_apart(findings: dict[str, Findings]) -> None:
-    comparisons = findings["killed"].comparisons
-    baseline = comparisons[comparisons["family"] == "baseline"]
-    missing = int(((baseline["n_a"] == 0) | (baseline["n_b"] == 0)).sum())
-    undecided = int((baseline["verdict"] == "undecided").sum())
-    assert missing == 3
-    assert baseline.loc[baseline["verdict"] == "undecided", "n_a"].min() > 0
-    assert tally(comparisons, 1.0)[0].endswith(f"{undecided} undecided, 3 without data yet")
-    assert "without data" not in tally(findings["depth"].comparisons, 1.0)[0]
+def test_exploratory_pairs_stand_apart_the_largest_difference_first(findings: dict[str, Findings]) -> None:
+    group = seen(findings["depth"])
+    assert group is not None
+    table = findings["depth"].comparisons
+    assert len(group.lines) == (table["family"] == "exploratory").sum()
+    assert not any(line.verdict for line in group.lines)
+    sizes = table[table["family"] == "exploratory"]["difference"].abs().sort_values(ascending=False)
+    assert f"{sizes.iloc[0]:.2f} points" in str(group.lines[0])
+    assert f"{sizes.iloc[-1]:.2f} points" in str(group.lines[-1])
+    assert seen(findings["single"]) is None
 
 
 @pytest.mark.parametrize(
@@ -118,25 +137,9 @@ def test_intervals_beyond_what_is_possible_are_marked(low: float, high: float, s
 
 def test_the_mark_is_explained_where_it_stands(tmp_path: Path) -> None:
     study = corners(seeds=(0, 1), seed_sd=30.0)
-    groups = [group for group in headline(find(read(simulate(tmp_path, study)))) if group.lines]
-    for group in groups:
-        marked = any("]*" in str(line) for line in group.lines)
-        assert marked == (BEYOND_NOTE in group.reading)
-        assert marked
-
-
-def test_the_mark_is_explained_for_a_lone_configuration(tmp_path: Path) -> None:
-    (group,) = headline(find(read(simulate(tmp_path, Simulation(seeds=(0, 1), seed_sd=30.0)))))
-    assert "]*" in str(group.lines[0])
-    assert group.reading == BEYOND_NOTE
-
-
-def test_many_conditions_that_were_not_compared_are_said_to_be_so(tmp_path: Path) -> None:
-    space = {"lr": {"grid": [round(0.001 * (n + 1), 3) for n in range(22)]}, "epochs": 2}
-    (group,) = headline(find(read(simulate(tmp_path, Simulation(space=space, seeds=(0, 1))))))
-    (line,) = group.lines
-    assert str(line).startswith("22 configurations have finished runs and none was compared with another.")
-    assert "nothing to compare it with" not in str(line)
+    groups = asked(find(read(simulate(tmp_path, study))))
+    assert any("]*" in str(line) for group in groups for line in group.lines)
+    assert BEYOND_NOTE in groups[-1].reading
 
 
 def test_equal_means_are_said_to_be_equal() -> None:
@@ -144,17 +147,6 @@ def test_equal_means_are_said_to_be_equal() -> None:
     assert (_apart(0.5), _apart(-0.5)) == ("has 0.50 points more than", "has 0.50 points less than")
 
 
-def test_the_command_that_adds_seeds_follows_what_is_undecided(findings: dict[str, Findings]) -> None:
-    last = headline(findings["learning_rate"])[-1]
-    needed = findings["learning_rate"].comparisons
-    needed = needed[(needed["family"] == "baseline") & (needed["seeds_needed"] <= MOST_SEEDS)]["seeds_needed"]
-    seeds = ", ".join(map(str, range(int(needed.max()))))
-    expected = f"python -m study.run --space search_spaces/depth.yaml --extend --set 'seeds=[{seeds}]'"
-    assert last.command == expected
-    assert "more often than 5 %" in last.advice
-    assert not any(group.command for group in headline(findings["epochs"])), "everything is decided there"
-
-
 def test_budgets_are_said_to_be_compared_run_by_run(findings: dict[str, Findings]) -> None:
-    assert "run by run" in headline(findings["epochs"])[0].reading
-    assert "run by run" not in headline(findings["depth"])[0].reading
+    assert "run by run" in asked(findings["epochs"])[0].reading
+    assert "run by run" not in asked(findings["depth"])[0].reading

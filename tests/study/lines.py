@@ -15,6 +15,7 @@ def line(
     diverged: bool = False,
     value: float = 10.0,
     validation: float | None = None,
+    finished: str = "2026-11-26T00:00:00+00:00",
 ) -> EpochLine:
     """An epoch of the runs with these seeds; the values of seed s lie s above ``value``."""
     each = [value + seed for seed in seeds]
@@ -28,7 +29,7 @@ def line(
         validation_accuracy=None if validation is None else [validation] * len(seeds),
         test_accuracy=each,
         diverged=[diverged] * len(seeds),
-        finished="2026-11-26T00:00:00+00:00",
+        finished=finished,
         host="here",
         device="cpu (kernels)",
         pid=1,

@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import filelock
+from study import locking
 
 SOURCE = Path(__file__).with_name("trunk.cpp")
 # "off" keeps to PyTorch: to compare the two, or should a kernel ever be suspected.
@@ -132,7 +132,7 @@ def compiled(command: Sequence[str], extra: Sequence[str] = ()) -> Path:
         file = folder / f"trunk-{_fingerprint(_version(command), *command, *options)}.so"
         if file.exists():
             return file
-        with filelock.FileLock(file.with_suffix(".lock")):
+        with locking.hold(file.with_suffix(".lock"), wait=True):
             if file.exists():
                 return file
             _logger.info("compiling the CPU kernels for this machine, once (about 10 s) ...")

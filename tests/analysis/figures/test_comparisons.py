@@ -49,11 +49,11 @@ def test_forest_has_every_comparison_with_its_verdict(findings: dict[str, Findin
     shown = forest.info(found)
     assert len(shown.table) == len(found.comparisons) == 29
     assert shown.table["verdict"].tolist() == found.comparisons["verdict"].tolist()
-    assert {s.split(",")[0] for s in shown.table["said"]} == {
-        "higher by more than 1 point",
-        "lower by more than 1 point",
-        "undecided",
+    judged = shown.table[shown.table["family"] == "baseline"]
+    assert {s.split(",")[0] for s in judged["said"]} == {
+        *("better by more than 1 point", "worse by more than 1 point", "undecided"),
     }
+    assert set(shown.table[shown.table["family"] == "exploratory"]["said"]) == {""}
     with style.theme():
         figure = forest.draw(shown)
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]

@@ -7,7 +7,6 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from analysis.statistics.comparison import (
-    MOST_SEEDS,
     compare,
     decide,
     half_width,
@@ -16,8 +15,6 @@ from analysis.statistics.comparison import (
     mean_interval,
     paired_bands,
     paired_interval,
-    paired_seeds_needed,
-    seeds_needed,
     welch_bands,
     welch_interval,
 )
@@ -47,11 +44,10 @@ def test_comparison_of_two_conditions() -> None:
     welch = stats.ttest_ind(A, B, equal_var=False)
     assert result.difference == pytest.approx(A.mean() - B.mean())
     assert result.interval == pytest.approx(tuple(welch.confidence_interval()))
-    assert result.joint_interval == pytest.approx(result.interval)
+    assert result.check_interval == pytest.approx(result.interval)
     assert result.p == pytest.approx(welch[1])
     assert result.improvement == 1.0
-    assert result.verdict == "larger"
-    assert result.seeds_needed is None
+    assert result.check == "larger"
     pooled = math.sqrt((A.var(ddof=1) + B.var(ddof=1)) / 2)
     assert result.effect == pytest.approx((A.mean() - B.mean()) / pooled)
 
@@ -60,14 +56,20 @@ def test_comparison_is_antisymmetric() -> None:
     one, other = compare(series(A), series(B), 1.0), compare(series(B), series(A), 1.0)
     assert one.difference == -other.difference
     assert one.interval == pytest.approx((-other.interval[1], -other.interval[0]))
-    assert one.verdict == other.verdict
+    assert one.check == other.check
     assert one.improvement == 1 - other.improvement
+
+
+def test_what_claims_nothing_is_not_checked() -> None:
+    result = compare(series(A), series(B), 1.0, family=None)
+    assert math.isnan(result.check_interval[0])
+    assert result.check == "undecided"
 
 
 def test_larger_families_get_wider_intervals() -> None:
     alone, among = compare(series(A), series(B), 1.0), compare(series(A), series(B), 1.0, family=9)
-    assert among.joint_interval[0] < alone.joint_interval[0]
-    assert among.joint_interval[1] > alone.joint_interval[1]
+    assert among.check_interval[0] < alone.check_interval[0]
+    assert among.check_interval[1] > alone.check_interval[1]
     assert among.interval == alone.interval
 
 
@@ -123,21 +125,20 @@ def test_verdict_is_read_off_the_interval(interval: tuple[float, float], verdict
 def test_too_little_is_said_and_undecided(a: list[float], b: list[float], said: str) -> None:
     result = compare(series(a), series(b), 1.0)
     assert said in result.note
-    assert result.verdict == "undecided"
+    assert result.check == "undecided"
 
 
-def test_a_side_without_a_finished_run_is_no_data_and_not_undecided() -> None:
+def test_a_side_without_a_finished_run_is_said() -> None:
     for a, b in (([], [1.0, 2.0]), ([1.0, 2.0], [math.nan]), ([], [])):
         result = compare(series(a), series(b), 1.0)
-        assert result.verdict == "no data"
         assert "no finished run" in result.note
-        assert result.seeds_needed is None
+        assert math.isnan(result.difference)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_equal_constant_data_behave(n: int) -> None:
     result = compare(series([10.0] * n), series([10.0] * n), 1.0)
-    assert (result.difference, result.improvement, result.verdict) == (0.0, 0.5, "undecided")
+    assert (result.difference, result.improvement, result.check) == (0.0, 0.5, "undecided")
     assert math.isnan(result.interval[0])
     assert math.isnan(result.effect)
 
@@ -147,7 +148,7 @@ def test_one_constant_side_still_gives_an_interval() -> None:
     assert result.interval == pytest.approx(
         (mean_interval(A)[0] - 10, mean_interval(A)[1] - 10)
     )  # Welch's degrees of freedom are then those of the other side
-    assert result.verdict == "larger"
+    assert result.check == "larger"
 
 
 def test_values_that_differ_by_rounding_alone_count_as_constant() -> None:
@@ -169,24 +170,6 @@ def test_holm_is_that_of_statsmodels_and_leaves_out_what_was_not_tested() -> Non
     assert with_gaps == pytest.approx([math.nan, 0.03, 0.06, math.nan, 0.06], nan_ok=True)
     assert holm(np.array([])).shape == (0,)
     assert np.isnan(holm(np.array([math.nan]))).all()
-
-
-def test_seeds_needed_is_the_smallest_n_that_decides() -> None:
-    rng = np.random.default_rng(3)
-    a, b = rng.normal(51.7, 1.0, 5), rng.normal(50.0, 1.0, 5)
-    needed = seeds_needed(a, b, 1.0)
-    gap = abs(abs(a.mean() - b.mean()) - 1.0)
-    variance = (a.var(ddof=1) + b.var(ddof=1)) ** 2 / (a.var(ddof=1) ** 2 + b.var(ddof=1) ** 2)
-    for n, decided in ((needed, True), (needed - 1, False)):
-        half = stats.t.ppf(0.975, variance * (n - 1)) * math.sqrt((a.var(ddof=1) + b.var(ddof=1)) / n)
-        assert (half < gap) == decided
-
-
-def test_seeds_needed_grows_towards_the_border() -> None:
-    noise = np.array([-1.0, 0.5, 0.0, -0.5, 1.0])
-    near, far = seeds_needed(51.3 + noise, 50 + noise, 1.0), seeds_needed(52.0 + noise, 50 + noise, 1.0)
-    assert far < near
-    assert seeds_needed(51.0 + noise, 50 + noise, 1.0) == MOST_SEEDS + 1
 
 
 def test_bands_are_the_welch_interval_of_each_column() -> None:
@@ -211,9 +194,9 @@ def test_parts_of_the_same_runs_are_compared_by_their_differences() -> None:
     assert result.method == "paired"
     assert result.p == pytest.approx(test[1])
     assert result.interval == pytest.approx(tuple(test.confidence_interval()))
-    assert result.joint_interval == pytest.approx(tuple(test.confidence_interval(1 - 0.05 / 3)))
-    assert (result.verdict, result.improvement) == ("larger", 1.0)
-    assert compare(long, short, 1.0, family=3).verdict == "undecided"
+    assert result.check_interval == pytest.approx(tuple(test.confidence_interval(1 - 0.05 / 3)))
+    assert (result.check, result.improvement) == ("larger", 1.0)
+    assert compare(long, short, 1.0, family=3).check == "undecided"
 
 
 def test_a_paired_comparison_is_over_the_common_seeds_alone() -> None:
@@ -224,26 +207,17 @@ def test_a_paired_comparison_is_over_the_common_seeds_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "verdict", "said"),
+    ("a", "b", "said"),
     [
-        ({0: 1.0}, {1: 2.0}, "no data", "no seed has finished on both sides"),
-        ({0: 1.0, 1: 2.0}, {0: 3.0}, "undecided", "one finished run with a seed that both sides have"),
-        ({0: 10.0, 1: 10.0}, {0: 10.0, 1: 10.0}, "undecided", "the difference is the same for every seed"),
-        ({0: 1.0, 1: 2.0}, {0: 0.0, 1: 1.5}, "undecided", "two finished runs with a seed"),
+        ({0: 1.0}, {1: 2.0}, "no seed has finished on both sides"),
+        ({0: 1.0, 1: 2.0}, {0: 3.0}, "one finished run with a seed that both sides have"),
+        ({0: 10.0, 1: 10.0}, {0: 10.0, 1: 10.0}, "the difference is the same for every seed"),
+        ({0: 1.0, 1: 2.0}, {0: 0.0, 1: 1.5}, "two finished runs with a seed"),
     ],
 )
-def test_too_few_pairs_are_said(a: dict, b: dict, verdict: str, said: str) -> None:
+def test_too_few_pairs_are_said(a: dict, b: dict, said: str) -> None:
     result = compare(pd.Series(a), pd.Series(b), 1.0, paired=True)
-    assert result.verdict == verdict
     assert said in result.note
-
-
-def test_pairs_needed_is_the_smallest_n_that_decides() -> None:
-    differences = np.array([1.2, 0.4, 1.9, 1.1, 0.7])
-    needed = paired_seeds_needed(differences, 0.5)
-    gap, sd = abs(differences.mean() - 0.5), differences.std(ddof=1)
-    for n, decided in ((needed, True), (needed - 1, False)):
-        assert (stats.t.ppf(0.975, n - 1) * sd / math.sqrt(n) < gap) == decided
 
 
 def test_paired_bands_are_the_interval_of_each_column() -> None:

@@ -89,17 +89,25 @@ def test_a_clear_difference_has_every_chance_and_one_at_the_margin_little() -> N
 
 
 def test_the_levels_of_a_fixed_study_are_holm_s() -> None:
-    table = levels_at_look((5,), 0, [(1, 0), (2, 0), (3, 4)], planned=1)
+    table = levels_at_look(np.full((1, 5), 5), [(1, 0), (2, 0), (3, 4)], planned=1)
     np.testing.assert_allclose(table, np.broadcast_to([0.05, 0.025, 0.05 / 3], (3, 3)))
 
 
 def test_the_levels_of_later_looks_depend_on_the_runs_that_a_comparison_gets() -> None:
-    pairs = [(1, 0), (2, 0), (3, 4)]
-    table = levels_at_look(seeds_by_look(5, 40), 3, pairs, planned=6)
+    pairs, path = [(1, 0), (2, 0), (3, 4)], seeds_by_look(5, 40)
+    counts = np.array([planned_runs(path, n)[:4] for n in (2, 1, 1, 1, 1)]).T
+    table = levels_at_look(counts, pairs, planned=6)
     assert (np.diff(table, axis=1) < 0).all()
     np.testing.assert_allclose(table[0], table[1])
     assert (table[2] > table[0]).all()  # its conditions grow less at once, so that its looks are more alike
 
 
 def test_an_extension_has_a_level_after_all_was_spent() -> None:
-    assert (levels_at_look((5, 10), 1, [(1, 0)], planned=1) > 0).all()
+    assert (levels_at_look(np.array([[5, 5], [10, 10]]), [(1, 0)], planned=1) > 0).all()
+
+
+def test_a_comparison_without_new_runs_has_none() -> None:
+    counts = np.array([[5, 5, 5], [10, 5, 5]])
+    table = levels_at_look(counts, [(1, 2), (1, 0)], planned=1)
+    assert (table[0] == 0).all()
+    assert (table[1] > 0).all()

@@ -24,7 +24,7 @@ def test_a_grid_asks_for_every_combination_with_every_seed(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("scheduler: {name: asha}\nspace: {}", "scheduler.name asha"),
+        ("scheduler: {name: pbt}\nspace: {}", "scheduler.name pbt"),
     ],
 )
 def test_what_this_version_cannot_plan_is_refused(tmp_path, text, words):

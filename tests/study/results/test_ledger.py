@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from study.contract.axes import Configuration
+from study.contract.lines import CHECKSUM, sealed
 from study.contract.records import read_record
 from study.plan.packs import Pack
 from study.plan.planned import Planned
@@ -145,6 +146,7 @@ def test_a_run_that_a_scheduler_stopped_stays_stopped(tmp_path):
     ledger.record({"0000": [line(1)]})
     ledger.end(pack)
     assert states(opened(tmp_path)) == {("0000", 0): "stopped"}
+    assert opened(tmp_path).runs["0000", 0].reason == "scheduler"
     assert opened(tmp_path).remaining() == []
 
 
@@ -164,7 +166,7 @@ def test_the_table_has_a_row_for_every_run(tmp_path):
     assert list(table.columns) == [
         *("trial_id", "stage", "block", "num_blocks", "batch_norm", "lr", "epochs"),
         *("momentum", "weight_decay", "batch_size", "lr_schedule"),
-        *("seed", "state", "epochs_done", "error", "started", "ended", "host", "device", "pack", "directory"),
+        *("seed", "state", "epochs_done", "reason", "error", "started", "ended", "host", "device", "pack", "directory"),
     ]
     assert table["seed"].tolist() == [0, 1]
     assert table["epochs_done"].tolist() == [1, 0]
@@ -192,7 +194,8 @@ def test_a_record_of_another_configuration_than_the_plan_has_is_refused(tmp_path
     ledger = opened(tmp_path, [Planned(SHORT, (0,)), Planned(Configuration(lr=0.5), (0,))])
     ledger.record({"0000": [line(1)], "0001": [line(1)]})
     header, rest = (tmp_path / "records" / "0001.jsonl").read_text().split("\n", 1)
-    (tmp_path / "records" / "0000.jsonl").write_text(header.replace('"0001"', '"0000"') + "\n" + rest)
+    described = {name: value for name, value in json.loads(header).items() if name != CHECKSUM}
+    (tmp_path / "records" / "0000.jsonl").write_text(sealed({**described, "trial_id": "0000"}) + "\n" + rest)
     with pytest.raises(DamagedError, match=r"0000\.jsonl is of another configuration"):
         open_ledger(ResultsDirectory(tmp_path), stop_when_diverged=False)
 

@@ -5,7 +5,7 @@ import pytest
 from study.contract.axes import Configuration
 from study.plan.planned import Planned
 from study.results.paths import ResultsDirectory
-from study.results.plan_file import PlanFile, read_plan
+from study.results.plan_file import End, PlanFile, read_plan
 
 FIRST, SECOND = Configuration(lr=0.1), Configuration(lr=0.2)
 
@@ -23,7 +23,8 @@ def content(plan: PlanFile) -> tuple[object, ...]:
 
 def test_what_is_asked_for_is_named_in_its_order_and_read_back(plan):
     plan.form([plan.runs[:2], plan.runs[2:]], "session-001")
-    plan.end("p0001", [("0001", 0)], "failed", "out of memory")
+    plan.end("p0001", [("0001", 0)], End("failed", error="out of memory"))
+    plan.end(None, [("0000", 1)], End("stopped", reason="plateau"))
     assert [run.key for run in plan.runs] == [("0000", 0), ("0000", 1), ("0001", 0)]
     assert plan.packs == {"p0000": (("0000", 0), ("0000", 1)), "p0001": (("0001", 0),)}
     assert content(read_plan(plan.results)) == content(plan)
@@ -58,7 +59,7 @@ def test_packs_are_counted_over_all_sessions(plan):
 
 def test_a_run_that_failed_is_tried_again_in_a_later_pack(plan):
     plan.form([plan.runs], "session-001")
-    plan.end("p0000", [("0000", 0)], "failed", "killed")
+    plan.end("p0000", [("0000", 0)], End("failed", error="killed"))
     plan.form([plan.runs[:1]], "session-002")
     assert plan.ends == read_plan(plan.results).ends == {}
 

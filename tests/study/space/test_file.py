@@ -145,7 +145,10 @@ def test_wrong_space(tmp_path: Path, lines: str, expected: str) -> None:
     ("lines", "expected"),
     [
         ("seeds: 0", "3:8: seeds: should be 1 or more, not 0"),
-        ("seeds: true", "3:8: seeds: should be a count such as 5, or a list of seeds such as [0, 1, 2]"),
+        (
+            "seeds: true",
+            "3:8: seeds: should be a count such as 5, a list of seeds such as [0, 1, 2], or {start: 5, most: 40}",
+        ),
         ("seeds: [1, 1]", "3:8: seeds: 1 stands in the list twice"),
         ("seeds: [-1]", "3:9: seeds[0]: should be 0 or more, not -1"),
         ("seeds: [99999999999999999999]", "3:9: seeds[0]: should be 9223372036854775807 or less, not "
@@ -225,7 +228,7 @@ def test_wrong_settings(tmp_path: Path, lines: str, expected: str) -> None:
          "block and batch_norm change nothing, and only the first of each is trained"]),
         ("space: {num_blocks: {choice: [1, 3]}}\ncompare: {baseline: {num_blocks: 3}}", ["2:21: space.num_blocks: "
          "choice is drawn by a search: set search.algorithm to random or optuna (it is grid), or write a grid"]),
-        ("configurations: [{epochs: 2}, {epochs: 3}]\nvalidation: 9\nscheduler: {name: asha, grace_period: 4}", [
+        ("configurations: [{epochs: 3}]\nvalidation: 9\nscheduler: {name: asha, grace_period: 4}", [
          "4:39: scheduler.grace_period: 4 epochs are more than the 3 that a trial has (epochs in configurations)"]),
         ("seeds: 0\nconfigurations: [{lr: 1}, {lr: 1}]", ["2:8: seeds: should be 1 or more, not 0",
          "3:27: configurations[1]: is the same configuration as configurations[0] (line 3, column 18)"]),

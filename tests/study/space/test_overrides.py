@@ -77,7 +77,7 @@ def test_a_value_below_a_value_replaces_it(tmp_path: Path) -> None:
         ("compare.baseline.num_blocks=2", "compare.baseline.num_blocks: 2 is not a value that space.num_blocks has; "
          "possible: 1, 3"),
         ("name.x=3", "name: should be text, not a mapping"),
-        ("seeds=", "seeds: should be a count such as 5, or a list of seeds such as [0, 1, 2]"),
+        ("seeds=", "seeds: should be a count such as 5, a list of seeds such as [0, 1, 2], or {start: 5, most: 40}"),
         ("seeds=[1", "seeds: is not valid YAML: while parsing a flow sequence, expected ',' or ']', but got "
          "'<stream end>'"),
         ("space.lr=&a 1", "space.lr: anchors (&) and aliases (*) are not supported; write the value out"),

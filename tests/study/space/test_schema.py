@@ -115,7 +115,7 @@ def test_the_readme_lists_every_key_with_its_default() -> None:
         default = str(axis.default).lower() if axis.kind is bool else number_or_text(axis.default)
         assert rows[f"space.{axis.name}"].split("`")[3] == default
     known = {key.partition(".")[0] for key in rows}
-    assert set(Study.model_fields) - {"name", "question", "data", "scheduler"} <= known
+    assert set(Study.model_fields) - {"name", "question", "data"} <= known
 
 
 def number_or_text(value: Value) -> str:

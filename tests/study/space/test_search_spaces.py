@@ -48,7 +48,7 @@ def test_each_is_valid_for_the_models_and_the_schema_and_says_what_it_asks(name:
 @pytest.mark.parametrize(
     ("name", "trials"),
     [
-        ("quickstart", 2),
+        ("quickstart", 4),
         ("depth", 10),
         ("batch_norm", 4),
         ("learning_rate", 20),
@@ -72,6 +72,7 @@ def test_depth_is_the_question_of_the_design() -> None:
         "within": "batch_norm",
         "baseline": {"num_blocks": 10, "batch_norm": False},
         "meaningful_difference": 1.0,
+        "measure": "final",
         "thresholds": (40, 50, 55, 60),
         "questions": (),
     }

@@ -1,5 +1,6 @@
 """The study that a file describes: defaults, what is accepted, rules, and back to YAML."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ seeds: [7, 3]
 validation: 100
 search: {algorithm: optuna, samples: 9, sampler: random, seed: 4}
 scheduler: {name: median, grace_period: 2}
+stop: {target: 99, plateau: {epochs: 3, by: 0.5}}
 resources: {cpus: 0.5, gpus: 1, pack: 4}
 compare:
   across: lr
@@ -62,6 +64,33 @@ def test_a_small_file_is_enough_and_means_the_notebook(tmp_path: Path) -> None:
     assert (study.checkpoint.every, study.checkpoint.keep) == (1, 2)
     assert study.compare.thresholds == (40, 50, 55, 60)
     assert (study.compare.across, study.compare.within, study.compare.baseline) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "continue"),
+        ("search: {algorithm: random, samples: 2}", "continue"),
+        ("search: {algorithm: optuna, samples: 2}", "stop"),
+        ("search: {algorithm: random, samples: 2}\nscheduler: {name: median}", "stop"),
+        ("search: {algorithm: random, samples: 2}\nscheduler: {name: median}\non_divergence: continue", "continue"),
+    ],
+)
+def test_a_run_that_has_diverged_stops_where_the_rest_of_it_is_of_no_use(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    lr = "lr: {grid: [0.1, 0.2]}" if not text else "lr: {loguniform: [0.1, 0.2]}"
+    assert load(tmp_path, f"name: a\nspace: {{{lr}}}\nvalidation: 9\n{text}\n").on_divergence == expected
+
+
+def test_a_default_that_depends_on_a_wrong_part_is_no_problem_of_its_own(tmp_path: Path) -> None:
+    with pytest.raises(SpaceError) as caught:
+        load(tmp_path, "name: a\nspace: {}\nscheduler: {name: asha, grace_perod: 2}\nstop: {plateau: {epoch: 3}}\n")
+    assert [problem.partition(": ")[2] for problem in caught.value.problems] == [
+        "scheduler.grace_perod: unknown key (did you mean grace_period?)",
+        "stop.plateau.epochs: is required",
+        "stop.plateau.epoch: unknown key (did you mean epochs?)",
+    ]
 
 
 def test_the_space_has_the_axes_of_a_configuration() -> None:
@@ -114,6 +143,10 @@ scheduler:
   name: asha
   grace_period: 1
   reduction_factor: 4.0
+  brackets: 1
+stop:
+  target: null
+  plateau: null
 resources:
   cpus: 1.0
   gpus: auto
@@ -123,10 +156,11 @@ compare:
   within: null
   baseline: null
   meaningful_difference: 1.0
+  measure: final
   thresholds: [40.0, 50.0, 55.0, 60.0]
   questions: []
 precision: float32
-on_divergence: continue
+on_divergence: stop
 checkpoint:
   every: 1
   keep: 2
@@ -201,7 +235,7 @@ def test_rules_hold_for_a_study_made_in_python_too() -> None:
         Study.model_validate(
             {
                 "name": "a",
-                "space": {"epochs": {"grid": [1, 3]}},
+                "space": {"epochs": 3},
                 "validation": 10,
                 "scheduler": {"name": "pbt", "perturbation_interval": 5},
             }
@@ -224,9 +258,18 @@ def test_rules_hold_for_a_study_made_in_python_too() -> None:
         ("space: {lr: {choice: [0.1]}}\nscheduler: {name: pbt}\nsearch: {algorithm: optuna, samples: 1}", "validation: "
          "should be above 0 (5000, say): search.algorithm optuna and scheduler.name pbt select by validation accuracy, "
          "never by test accuracy"),
-        ("space: {epochs: {randint: [2, 9]}}\nvalidation: 9\nscheduler: {name: asha, grace_period: 9}\nsearch: "
-         "{algorithm: random, samples: 1}", "scheduler.grace_period: 9 epochs are more than the 8 that a trial has "
-         "(space.epochs)"),
+        ("space: {epochs: 8}\nvalidation: 9\nscheduler: {name: asha, grace_period: 9}", "scheduler.grace_period: 9 "
+         "epochs are more than the 8 that a trial has (space.epochs)"),
+        ("space: {epochs: 9}\nvalidation: 9\nscheduler: {name: asha, reduction_factor: 3, brackets: 4}",
+         "scheduler.brackets: 4 are more than the 3 rungs that there are from 1 to 9 epochs"),
+        ("space: {epochs: {randint: [2, 9]}}\nvalidation: 9\nscheduler: {name: asha}\nsearch: {algorithm: random, "
+         "samples: 1}", "space.epochs: should give one number of epochs: scheduler.name asha compares trials by epoch"),
+        ("configurations: [{epochs: 2}, {epochs: 3}]\nvalidation: 9\nscheduler: {name: median}", "configurations: "
+         "should give one number of epochs: scheduler.name median compares trials by epoch"),
+        ("space: {}\nseeds: 3\nvalidation: 9\nscheduler: {name: asha}\nresources: {pack: 2}", "resources.pack: should "
+         "be auto, or 3 or more: scheduler.name asha needs all seeds of a configuration in a pack"),
+        ("space: {}\nstop: {target: 50, plateau: {epochs: 2}}", "validation: should be above 0 (5000, say): "
+         "stop.target and stop.plateau select by validation accuracy, never by test accuracy"),
         ("space: {}\ncompare: {across: lr, within: lr}", "compare.within: should be another axis than compare.across "
          "(lr)"),
         ("space: {batch_norm: {grid: [false]}}\ncompare: {baseline: {batch_norm: true}}", "compare.baseline."
@@ -260,3 +303,57 @@ def test_names_that_make_a_folder(tmp_path: Path, name: str) -> None:
     study = load(tmp_path, f"name: {name}\nspace: {{}}\n")
     assert study.name == name.strip("'")
     assert load(tmp_path, study.to_yaml()) == study
+
+
+STAGES = "name: a\nspace: {lr: {grid: [0.1, 0.2]}}\ncompare: {baseline: {lr: 0.1}}\n"
+
+
+def test_seeds_in_stages_begin_with_the_first(tmp_path: Path) -> None:
+    study = load(tmp_path, f"{STAGES}seeds: {{start: 3, most: 8}}\n")
+    assert (study.seed_list, study.most_seeds) == ((0, 1, 2), 8)
+    assert load_study_again(tmp_path, study) == study
+    assert load(tmp_path, f"{STAGES}seeds: 3\n").most_seeds is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{STAGES}seeds: {{start: 8, most: 3}}", "most: should be at least the start, 8"),
+        (f"{STAGES}seeds: {{start: 1, most: 3}}", "start"),
+        (f"{STAGES}seeds: {{start: 3}}", "most"),
+        (f"{STAGES}seeds: three", "or {start: 5, most: 40}"),
+        ("name: a\nspace: {}\nseeds: {start: 3, most: 8}", "give compare.baseline or compare.questions"),
+        (
+            "name: a\nspace: {lr: {uniform: [0.1, 0.2]}}\nseeds: {start: 3, most: 8}\n"
+            "search: {algorithm: random, samples: 2}\ncompare: {baseline: {lr: 0.1}}",
+            "not within a search",
+        ),
+    ],
+)
+def test_stages_that_cannot_be(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SpaceError, match=re.escape(said)):
+        load(tmp_path, text)
+
+
+def test_the_measure_is_the_last_epoch_or_a_mean_of_the_last_ones(tmp_path: Path) -> None:
+    study = load(tmp_path, "name: a\nspace: {epochs: 5}\ncompare: {measure: {last: 3}}\n")
+    assert study.compare.model_dump()["measure"] == {"last": 3}
+    assert load_study_again(tmp_path, study) == study
+    assert load(tmp_path, "name: a\nspace: {}\n").compare.measure == "final"
+
+
+@pytest.mark.parametrize(
+    ("measure", "said"),
+    [
+        ("{last: 6}", "6 epochs are more than the 5 that a run has (space.epochs)"),
+        ("{last: 0}", "measure.last"),
+        ("best", "should be final, or {last: K} for the mean of the last K epochs"),
+    ],
+)
+def test_a_measure_that_cannot_be(tmp_path: Path, measure: str, said: str) -> None:
+    with pytest.raises(SpaceError, match=re.escape(said)):
+        load(tmp_path, f"name: a\nspace: {{epochs: {{grid: [5, 9]}}}}\ncompare: {{measure: {measure}}}\n")
+
+
+def load_study_again(tmp_path: Path, study: Study) -> Study:
+    return load(tmp_path, study.to_yaml())

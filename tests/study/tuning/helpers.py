@@ -15,6 +15,7 @@ from study.results.ledger import Ledger
 from study.results.opening import open_ledger
 from study.results.paths import ResultsDirectory
 from study.space import Study, load_study
+from study.space.sections import Stop
 from study.tuning.callback import LedgerCallback
 from study.tuning.checkpoints import StateRef
 from study.tuning.trainable import PackSettings, PackTrainable
@@ -50,11 +51,13 @@ def fit(
     gpus: float = 0,
     states: Mapping[RunKey, StateRef] | None = None,
     stop_when_diverged: bool = False,
+    stop: Stop | None = None,
+    validation: int = 0,
 ) -> tuple[Ledger, tune.ResultGrid]:
     """Run the planned runs in packs of these, or in one, to their end."""
     results = ResultsDirectory(folder)
     results.records.mkdir(exist_ok=True)
-    ledger, _ = open_ledger(results, stop_when_diverged=stop_when_diverged)
+    ledger, _ = open_ledger(results, stop_when_diverged=stop_when_diverged, stop=stop or Stop())
     ledger.ask_for(planned)
     ledger.copy_beginnings()
     runs: list[list[PlannedRun]] = [ledger.remaining()]
@@ -63,8 +66,8 @@ def fit(
     session = f"session-{len(list(results.trials.glob('*'))) + 1:03d}"
     packs = ledger.form_packs(runs, session)
     given: dict[str, Pack] = {}
-    settings = PackSettings("float32", stop_when_diverged=stop_when_diverged, cpus=1)
-    with_data: Any = tune.with_parameters(trainable, data=tiny_data(), settings=settings)
+    settings = PackSettings("float32", stop_when_diverged=stop_when_diverged, cpus=1, stop=stop or Stop())
+    with_data: Any = tune.with_parameters(trainable, data=tiny_data(validation=validation), settings=settings)
     callback = LedgerCallback(given, ledger, Silence())
     searcher = PackSearcher(FixedPacks(packs), states or {}, given)
     resources = {"CPU": 1, "GPU": gpus}

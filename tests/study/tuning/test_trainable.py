@@ -14,6 +14,7 @@ from study.contract.axes import Configuration
 from study.contract.runs import Run
 from study.plan.planned import Planned
 from study.results.paths import ResultsDirectory
+from study.space.sections import Stop
 from study.training.loop import train
 from study.tuning.checkpoints import find_states
 from study.tuning.trainable import PackTrainable
@@ -75,9 +76,9 @@ def witness(trainable: type[PackTrainable], folder: Path) -> type[PackTrainable]
     """The trainable with the folder it writes to; Ray's processes were started before the test knew it."""
 
     class WithFolder(trainable):
-        def setup(self, config: dict[str, Any], data: Any = None, settings: Any = None) -> None:
+        def setup(self, config: dict[str, Any], data: Any = None, settings: Any = None, all_data: Any = None) -> None:
             os.environ["PYTEST_WITNESS"] = str(folder)
-            super().setup(config, data, settings)
+            super().setup(config, data, settings, all_data)
 
     return WithFolder
 
@@ -118,6 +119,37 @@ def test_only_a_run_that_has_diverged_stops(tmp_path):
     }
     assert {status.state for status in ledger.runs.values()} == {"completed"}
     assert numbers(tmp_path, "0000")[0] == lone(SMALL, 0)
+
+
+class DiesOnce(PackTrainable):
+    """Is killed before its third epoch, once."""
+
+    def step(self) -> dict[str, Any]:
+        mark = Path(os.environ["PYTEST_WITNESS"], "killed")
+        if len(self._lines) >= 2 and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().step()
+
+
+def test_a_run_that_met_its_target_leaves_its_pack_and_does_not_come_back_when_the_process_is_lost(tmp_path):
+    slow = dataclasses.replace(SMALL, lr=1e-6, epochs=4)
+    fast = dataclasses.replace(slow, lr=0.2)
+    planned = [Planned(slow, (0,)), Planned(fast, (0,))]
+    ledger, outcome = fit(
+        tmp_path, planned, trainable=witness(DiesOnce, tmp_path), stop=Stop(target=40), validation=100
+    )
+    assert (tmp_path / "killed").exists()
+    assert outcome.num_errors == 0
+    assert (ledger.runs["0000", 0].state, ledger.runs["0000", 0].epochs_done) == ("completed", 4)
+    stopped = ledger.runs["0001", 0]
+    assert (stopped.state, stopped.reason) == ("stopped", "target")
+    assert list(stopped.validation) == list(range(1, stopped.epochs_done + 1))
+    assert [value >= 40 for value in stopped.validation.values()] == [False] * (stopped.epochs_done - 1) + [True]
+    assert stopped.epochs_done < 3
+    checkpoint = sorted(tmp_path.glob("trials/*/*/checkpoint_*/state.pt"))[-1]
+    validation = torch.load(checkpoint, weights_only=True)["validation"]
+    assert validation == [list(status.validation.values()) for status in ledger.runs.values()]
 
 
 def test_a_run_goes_on_from_another_packs_state_to_more_epochs(tmp_path):

@@ -1,0 +1,85 @@
+"""How often a study has been looked at, with which seeds: read from plan.jsonl.
+
+A study with a fixed number of seeds is looked at once, when they have all run. Seeds that `--extend` adds make another
+look that was not planned. A study with `seeds: {start, most}` writes a line for every look (`analysis.looking`).
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from study.contract.plan import LookLine
+
+
+@dataclass(frozen=True)
+class History:
+    """The looks at a study.
+
+    seeds: of each trial_id, all that were asked for, in the plan's order. looks: for each look how many of
+    these had been asked for by then. planned: looks that the study was planned with. path: seeds of a condition of one
+    comparison at each planned look, empty for a fixed number. taken: lines of planned looks in the file.
+    """
+
+    seeds: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    looks: tuple[Mapping[str, int], ...] = ()
+    planned: int = 1
+    path: tuple[int, ...] = ()
+    taken: tuple[LookLine, ...] = ()
+
+
+def read_history(path: Path) -> History:
+    """Return the looks that a plan.jsonl tells of; none where there is no such file. Torn lines are passed over."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return History()
+    return history_of(filter(None, map(_event, text.splitlines())))
+
+
+def history_of(events: Iterable[Mapping[str, Any]]) -> History:
+    """Return the looks that the lines of a plan tell of."""
+    seeds: dict[str, tuple[int, ...]] = {}
+    phases: list[dict[str, int]] = []
+    taken: list[LookLine] = []
+    trained = True  # whether packs were formed since the last seeds were asked for
+    for event in events:
+        try:
+            if event["event"] == "pack":
+                trained = True
+            elif event["event"] == "runs":
+                name = str(event["trial_id"])
+                had = seeds.get(name, ())
+                seeds[name] = (*had, *(seed for seed in map(int, event["seeds"]) if seed not in had))
+                if trained:
+                    phases.append({})
+                trained = False
+                phases[-1] = {trial: len(asked) for trial, asked in seeds.items()}
+            elif event["event"] == "look":
+                taken.append(_look(event))
+        except (KeyError, TypeError, ValueError):
+            continue
+    if taken:
+        looks = tuple(look["seeds"] for look in taken)
+        return History(seeds, looks, taken[0]["of"], tuple(taken[-1]["path"]), tuple(taken))
+    return History(seeds, tuple(phases))
+
+
+def _event(line: str) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def _look(event: Mapping[str, Any]) -> LookLine:
+    return LookLine(
+        event="look",
+        time=str(event["time"]),
+        look=int(event["look"]),
+        of=int(event["of"]),
+        path=[int(n) for n in event["path"]],
+        seeds={str(name): int(n) for name, n in event["seeds"].items()},
+    )

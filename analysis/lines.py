@@ -1,0 +1,156 @@
+"""The comparisons of a study as statements, each with its verdict: declared, baseline, and what was merely seen."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis import words
+from analysis.axes import title
+from analysis.findings import Findings
+from analysis.ledger import counted
+from study.contract.axes import AXES
+
+ASKED = ("declared", "baseline")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One statement and the verdict at its end; kind: as `words.kind`, '' where nothing is judged."""
+
+    text: str
+    verdict: str = ""
+    kind: str = ""
+
+    def __str__(self) -> str:
+        """Return the line as plain text."""
+        return f"{self.text}: {self.verdict}" if self.verdict else self.text
+
+
+@dataclass(frozen=True)
+class Group:
+    """Statements under one heading, with how to read their numbers."""
+
+    heading: str
+    lines: tuple[Line, ...]
+    reading: str = ""
+
+
+def asked(findings: Findings) -> list[Group]:
+    """Return the declared questions and the comparisons with the baseline, those that are decided first."""
+    table = findings.comparisons
+    groups: list[Group] = []
+    for family in ASKED if len(table) else ():
+        rows = table[table["family"] == family]
+        for key, members in rows.groupby("b" if family == "baseline" else "name", sort=False):
+            heading = _against(members.iloc[0], findings) if family == "baseline" else f"Declared: {key}"
+            lines = tuple(_line(row, findings) for row in members.to_dict("records"))
+            order = sorted(range(len(lines)), key=lambda place: lines[place].kind in ("undecided", "no data"))
+            groups.append(Group(heading, tuple(lines[place] for place in order)))
+    if not groups:
+        return []
+    texts = [str(line) for group in groups for line in group.lines]
+    last = groups[-1]
+    return [*groups[:-1], Group(last.heading, last.lines, words.with_note(reading(findings), texts))]
+
+
+def reading(findings: Findings) -> str:
+    """Return how to read the numbers of the comparisons that were asked for."""
+    size = len(findings.judged)
+    which = f"this comparison was read off; false in at most {_promise(findings)} of studies"
+    if size > 1:
+        which = f"its verdict was read off; of all {size}, any is false in at most {_promise(findings)} of studies"
+    said = f"{findings.question.measure.capitalize()}, percentage points; [ ]: the interval that {which}."
+    if any(pair.paired for pair, _ in findings.verdicts):
+        said += " Numbers of epochs are compared run by run: the shorter run is the beginning of the longer."
+    return said
+
+
+def _promise(findings: Findings) -> str:
+    return f"{100 * findings.promised_error:.3g} %"
+
+
+def seen(findings: Findings) -> Group | None:
+    """Return the exploratory pairs, the largest difference first; None without any that has finished runs."""
+    table = findings.comparisons
+    rows = table[(table["family"] == "exploratory") & table["difference"].notna()] if len(table) else table
+    if rows.empty:
+        return None
+    rows = rows.reindex(rows["difference"].abs().sort_values(ascending=False, kind="stable").index)
+    lines = tuple(_seen(row, findings) for row in rows.to_dict("records"))
+    said = (
+        "Pairs that differ in one axis and that nobody asked for, the largest difference first. They claim nothing: "
+        "[ ] is the 95 % interval of each by itself, and among many pairs some leave out 0 by chance."
+    )
+    return Group(
+        f"{counted(len(lines), 'exploratory pair')}, not judged", lines, words.with_note(said, map(str, lines))
+    )
+
+
+def tally(rows: Sequence[Mapping[Any, Any]], meaningful: float) -> str:
+    """Return how many comparisons came out how, in words."""
+    kinds = Counter(words.kind(row) for row in rows)
+    d = words.points(meaningful)
+    named = {
+        "better": f"better by more than {d}",
+        "worse": f"worse by more than {d}",
+        "smaller": f"less than {d} apart",
+        "fails": "where one side does not train",
+        "undecided": "undecided",
+        "no data": "without data yet",
+    }
+    return ", ".join(f"{kinds[kind]} {name}" for kind, name in named.items() if kind in kinds)
+
+
+def sentence(row: Mapping[Any, Any], findings: Findings) -> str:
+    """Return the verdict on a comparison as a sentence a person would say."""
+    a, b = findings.label(int(row["a"])), findings.label(int(row["b"]))
+    d = words.points(findings.question.meaningful)
+    kind = words.kind(row)
+    if kind in ("better", "worse"):
+        return f"{a} is {kind} than {b} by more than {d} ({words.change(row['difference'])})"
+    if kind == "smaller":
+        return f"{a} and {b} are less than {d} apart ({words.change(row['difference'])})"
+    if kind == "fails":
+        fails = row["diverged_a"] == row["n_a"]
+        return f"{a if fails else b} {words.does_not_train(row['n_a' if fails else 'n_b'])}"
+    if kind == "no data":
+        return f"{a} and {b}: no data yet"
+    return f"whether {a} and {b} are more than {d} apart is undecided ({words.change(row['difference'])} so far)"
+
+
+def _against(row: pd.Series, findings: Findings) -> str:
+    b = findings.label(int(row["b"]))
+    return f"Against {b}" if math.isnan(row["mean_b"]) else f"Against {b} ({row['mean_b']:.2f} %, n = {row['n_b']})"
+
+
+def _line(row: Mapping[Any, Any], findings: Findings) -> Line:
+    a, b = findings.label(int(row["a"])), findings.label(int(row["b"]))
+    said, kind = words.verdict(row, findings.question.meaningful), words.kind(row)
+    baseline = row["family"] == "baseline"
+    if kind in ("no data", "fails"):
+        return Line(a if baseline else f"{a} against {b}", said, kind)
+    low, high = row["joint_interval"]
+    span = "" if math.isnan(low) else f" {words.interval(low, high)}"
+    if baseline:
+        text = f"{a} ({row['mean_a']:.2f} %, n = {row['n_a']}): {words.change(row['difference'])}{span}"
+        return Line(text, said, kind)
+    numbers = f"{row['mean_a']:.2f} against {row['mean_b']:.2f} %, n = {row['n_a']} and {row['n_b']}"
+    return Line(f"{a} {_apart(row['difference'])} {b} ({numbers}){span}", said, kind)
+
+
+def _seen(row: Mapping[Any, Any], findings: Findings) -> Line:
+    a, b = findings.label(int(row["a"])), findings.label(int(row["b"]))
+    span = "" if math.isnan(row["interval"][0]) else f" {words.interval(*row['interval'])}"
+    axis = str(row["name"]).removeprefix("effect of ")
+    effect = f"{title(axis).lower()}: " if axis in AXES else ""
+    return Line(f"{effect}{a} {_apart(row['difference'])} {b}{span}")
+
+
+def _apart(difference: float) -> str:
+    if f"{abs(difference):.2f}" == "0.00":
+        return "equals"
+    return f"has {abs(difference):.2f} points {'more' if difference > 0 else 'less'} than"

@@ -1,0 +1,118 @@
+import math
+from pathlib import Path
+
+import pytest
+
+from analysis.advice import _at_once, advice, seconds_of
+from analysis.answer import answer
+from analysis.findings import Findings, find
+from analysis.results import read
+from analysis.words import BEYOND_NOTE
+from tests.analysis.simulate import Simulation, simulate
+
+
+def of(tmp_path: Path, study: Simulation) -> Findings:
+    return find(read(simulate(tmp_path, study)))
+
+
+def ladder(tmp_path: Path, tops: tuple[float, ...], sd: float = 0.3, **changes: object) -> Findings:
+    """A study of learning rates 1, 2, ... whose accuracies end near the given ones."""
+    space = {"lr": {"grid": [n + 1.0 for n in range(len(tops))]}, "epochs": 60}
+    study = {"space": space, "top": lambda c: tops[int(c["lr"]) - 1], "seed_sd": sd, "name": "ladder", **changes}
+    return of(tmp_path, Simulation(**study))  # type: ignore[arg-type]
+
+
+def test_a_single_configuration_gets_its_mean(findings: dict[str, Findings]) -> None:
+    said = answer(findings["single"]).sentence
+    assert "nothing to compare it with" in said
+    assert "95 % interval of the mean [" in said
+
+
+def test_the_mark_is_explained_for_a_lone_configuration(tmp_path: Path) -> None:
+    said = answer(of(tmp_path, Simulation(seeds=(0, 1), seed_sd=30.0))).sentence
+    assert "]*" in said
+    assert said.endswith(BEYOND_NOTE)
+
+
+def test_the_best_those_near_it_and_those_surely_worse(tmp_path: Path) -> None:
+    found = ladder(tmp_path, (60.0, 59.9, 55.0, 40.0))
+    standing = found.standing
+    assert standing is not None
+    assert {standing.best, *standing.near} == {0, 1}
+    behind = dict(standing.behind)
+    assert 2.0 < behind[2] < 5.5
+    assert 15.0 < behind[3] < 20.0
+    said = answer(found)
+    assert said.sentence.endswith("1 other may be as good or better, 2 are surely worse.")
+    assert any(line.startswith("Surely worse than the best: lr 4, by at least 1") for line in said.lines)
+    assert any(line.startswith("With 95 % confidence the best of those compared is ") for line in said.claims)
+
+
+def test_many_configurations_without_a_baseline_are_ranked(tmp_path: Path) -> None:
+    """A plain grid of 22 values has more pairs than are shown; what stands out is said all the same."""
+    found = ladder(tmp_path, tuple(60.0 - n for n in range(22)))
+    assert found.comparisons.empty
+    said = answer(found)
+    assert said.sentence.startswith("Lr 1 ")
+    assert "surely worse" in said.sentence
+    assert len(said.lines) == len([line for line in said.lines if len(line) < 400]) >= 2
+
+
+def test_one_seed_says_nothing_of_chance(findings: dict[str, Findings]) -> None:
+    assert "nothing says that it is more than chance" in answer(findings["one_seed"]).sentence
+    assert answer(findings["one_seed"]).claims == ()
+
+
+def test_conditions_that_do_not_train_are_named(tmp_path: Path) -> None:
+    found = ladder(
+        tmp_path, (60.0, 60.0, 60.0), compare={"baseline": {"lr": 1.0}}, diverges=lambda c, seed: c["lr"] > 2
+    )
+    said = answer(found)
+    assert "Does not train: lr 3 (5 of 5 diverged)" in said.lines
+    assert "lr 3 does not train: 5 of 5 diverged." in said.claims
+    standing = found.standing
+    assert standing is not None
+    assert 2 not in (standing.best, *standing.near)
+
+
+def test_a_declared_question_is_answered_first(findings: dict[str, Findings]) -> None:
+    said = answer(findings["corners"])
+    first = findings["corners"].comparisons.iloc[0]
+    assert first["verdict"] == "larger"
+    assert said.sentence.startswith("Residual, no batch norm is worse than conv, batch norm by more than 1 point (−")
+    assert said.claims[0].startswith(said.sentence.split(".")[0])
+
+
+def test_a_search_is_ranked_by_validation_accuracy(findings: dict[str, Findings]) -> None:
+    found = findings["search"]
+    means = found.runs.groupby("condition")["validation_accuracy"].mean()
+    assert found.standing is not None
+    assert found.standing.best == means.idxmax()
+    assert "by validation accuracy" in answer(found).sentence
+
+
+def test_what_cannot_be_claimed_is_said(findings: dict[str, Findings]) -> None:
+    said = answer(findings["depth"]).no_claims
+    assert any(line.startswith("Any difference of an exploratory pair") for line in said)
+    assert any("0 of 5 runs diverged, which leaves a share of up to 45 % possible" in line for line in said)
+
+
+def test_the_advice_names_seeds_cost_and_command(findings: dict[str, Findings]) -> None:
+    found = findings["learning_rate"]
+    told = advice(found)
+    assert told is not None
+    rows = found.comparisons[(found.comparisons["verdict"] == "undecided") & (found.comparisons["more"] <= 200)]
+    seeds = ", ".join(map(str, range(5 + int(rows["more"].max()))))
+    assert told.command == f"python -m study.run --space search_spaces/depth.yaml --extend --set 'seeds=[{seeds}]'"
+    assert "at most 7.5 %, no longer 5 %" in told.text
+    assert advice(findings["epochs"]) is None, "everything is decided there"
+
+
+def test_the_cost_is_that_of_the_measured_runs(findings: dict[str, Findings]) -> None:
+    found = findings["depth"]
+    assert _at_once(found.results.log) == 2, "two devices"
+    runs = found.runs.groupby("condition")["seconds"].mean().sum()
+    takes = seconds_of(found, 3)
+    assert takes is not None
+    assert takes == pytest.approx(3 * runs / 2)
+    assert not math.isnan(takes)
