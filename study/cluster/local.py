@@ -68,7 +68,6 @@ def _start(folder: Path, options: dict[str, Any]) -> None:
 def _use_a_token() -> None:
     """Let nobody else in: Ray's ports are open to the network. Ray would keep its own token in the home folder."""
     if os.environ.keys().isdisjoint({"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}):
-        os.environ["RAY_AUTH_MODE"] = "token"
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
