@@ -44,13 +44,12 @@ def main() -> None:
 
 def measure(packs: int) -> tuple[float, float]:
     """Seconds that so many packs of one run take, and the most memory of the driver, in MiB."""
-    from study.cluster.joining import connect
+    from study.cluster.joining import connected
     from study.growth.supply import FixedPacks
     from study.space import Study
     from study.tuning.tuner import PackSearcher, make_tuner
 
-    connect(None)
-    with tempfile.TemporaryDirectory() as folder:
+    with connected(None), tempfile.TemporaryDirectory() as folder:
         results = ResultsDirectory(Path(folder))
         results.records.mkdir()
         ledger, _ = open_ledger(results, stop_when_diverged=False)
@@ -75,7 +74,7 @@ def no_op() -> Any:
     from study.tuning.trainable import PackTrainable
 
     class NoOp(PackTrainable):
-        def setup(self, config: dict[str, Any], data: Any = None, settings: Any = None) -> None:
+        def setup(self, config: dict[str, Any], data: Any = None, settings: Any = None, all_data: Any = None) -> None:
             self.reset_config(config)
 
         def step(self) -> dict[str, Any]:

@@ -47,8 +47,8 @@ def train(
     request.note(console, f"loading the images ({study.data}) ...")
     loading = Background(lambda: _load(request))
     importing = Background(_import_tuner)
-    # Ray takes SIGTERM for itself when it starts, so ours comes after it.
-    with _ray(request.address), interrupts.terminate_as_interrupt():
+    # Ray takes SIGTERM for itself when it starts, so ours comes after it once more.
+    with _ray(request, results), interrupts.ends_as_interrupts():
         with input_errors():
             nodes = node_resources()
             if request.address:
@@ -199,8 +199,16 @@ def _end(ledger: Ledger) -> None:
 
 
 @contextlib.contextmanager
-def _ray(address: str | None) -> Iterator[None]:
+def _ray(request: Request, results: ResultsDirectory) -> Iterator[None]:
+    def last_words(name: str) -> str:
+        with contextlib.suppress(OSError, ValueError):
+            provenance.end_session(results.provenance, "interrupted")
+        return (
+            f"the session broke off: Ray's {name} died, perhaps for want of memory; what was trained is kept. "
+            f"To go on: {request.command_that_goes_on}"
+        )
+
     with contextlib.ExitStack() as stack:
         with input_errors(), interrupts.held():
-            stack.enter_context(connected(address))
+            stack.enter_context(connected(request.address, last_words))
         yield

@@ -1,9 +1,11 @@
-"""Ctrl-C and SIGTERM where they would do harm, or nothing; imports neither torch nor ray."""
+"""Ctrl-C and its relatives where they would do harm, or nothing; imports neither torch nor ray."""
 
 import contextlib
-import os
 import signal
 from collections.abc import Iterator
+from types import FrameType
+
+_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 @contextlib.contextmanager
@@ -29,14 +31,23 @@ def held() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def terminate_as_interrupt() -> Iterator[None]:
-    """Treat SIGTERM, with which batch systems end a job, as Ctrl-C: Ray Tune stops well on that alone."""
+def ends_as_interrupts() -> Iterator[None]:
+    """Treat what ends a job as Ctrl-C: SIGTERM and SIGUSR1 of batch systems, SIGHUP of a terminal that is closed.
 
-    def forward(*_: object) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+    Ray Tune stops well on Ctrl-C alone. A signal that is ignored (``nohup``) stays ignored. Ctrl-C may be ignored too,
+    as in the background of a script, which does not hinder the others.
+    """
 
-    before = signal.signal(signal.SIGTERM, forward)
+    def forward(_: int, frame: FrameType | None) -> None:
+        handler = signal.getsignal(signal.SIGINT)
+        if not callable(handler):
+            raise KeyboardInterrupt
+        handler(signal.SIGINT, frame)
+
+    heard = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, forward) for number in heard}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -62,6 +62,11 @@ class Request:
         if self.verbosity != "quiet":
             say(console, text)
 
+    @property
+    def command_that_goes_on(self) -> str:
+        """What to enter after the study was broken off."""
+        return self.command if self.mode != "start" else f"{self.command} --resume"
+
 
 def check_folder(request: Request, results: ResultsDirectory) -> None:
     """Refuse a results directory that holds something else than the user thinks.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from study import interrupts
 from study.exit_status import BAD_INPUT, INTERRUPTED
+from study.output import sturdy_output
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,11 +21,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a study; the exit status is one of ``study.exit_status``."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options = parser().parse_args(arguments)
-    try:
-        return _run(options, command_line(arguments))
-    except KeyboardInterrupt:
-        print("interrupted before anything was started")
-        return INTERRUPTED
+    with sturdy_output(), interrupts.ends_as_interrupts():
+        try:
+            return _run(options, command_line(arguments))
+        except KeyboardInterrupt:
+            print("interrupted before anything was started")
+            return INTERRUPTED
 
 
 def _run(options: argparse.Namespace, command: str) -> int:
@@ -173,4 +175,7 @@ def _quoted(text: str) -> str:
 
 
 if __name__ == "__main__":
+    # python -m looks into the working directory first, where a folder of the user's may be called analysis too.
+    if not sys.flags.safe_path and Path(sys.path[0]).resolve() != Path(__file__).resolve().parents[1]:
+        del sys.path[0]
     sys.exit(main())

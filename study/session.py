@@ -45,7 +45,7 @@ def run(request: Request, console: Console) -> int:
         for problem in problems:
             say(console, f"warning: {problem}")
         well = True
-        growth = growth_of(request.study, ledger)
+        growth = growth_of(request.study, ledger, results)
         spending = Spending(request.study, ledger, hours_of_sessions(results.provenance, results.trials_table))
         if ledger.remaining() or any(missing(request.planned, ledger.planned)) or not growth.finished:
             # Ray takes seconds to import: only those who train wait for it.
@@ -73,11 +73,7 @@ def _ending(ledger: Ledger, growth: Growth, spending: Spending) -> Ending:
 
 def how_to_go_on(request: Request) -> str:
     """The last words of an interrupted session: the command that resumes it."""
-    return f"interrupted; what was trained is kept. To go on: {_resume_command(request)}"
-
-
-def _resume_command(request: Request) -> str:
-    return request.command if request.mode != "start" else f"{request.command} --resume"
+    return f"interrupted; what was trained is kept. To go on: {request.command_that_goes_on}"
 
 
 def _finish(
@@ -98,15 +94,15 @@ def _finish(
     say(console, f"results: {results.path}")
     _say_failed(ledger, results.path, console)
     if ending == "broke":
-        say(console, f"the session broke off; what was trained is kept. To go on: {_resume_command(request)}")
+        say(console, f"the session broke off; what was trained is kept. To go on: {request.command_that_goes_on}")
         return BROKEN
     if ending == "interrupted":
         say(console, how_to_go_on(request))
         return INTERRUPTED
     if ending == "out of budget":
-        say(console, f"{spending.words()}; --resume with a larger budget goes on: {_resume_command(request)}")
+        say(console, f"{spending.words()}; --resume with a larger budget goes on: {request.command_that_goes_on}")
     if ending == "failed":
-        say(console, f"to try the failed runs again: {_resume_command(request)}")
+        say(console, f"to try the failed runs again: {request.command_that_goes_on}")
         return SOME_FAILED
     return DONE if reported else SOME_FAILED
 

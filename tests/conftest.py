@@ -3,7 +3,7 @@
 import pytest
 
 # They start whole studies and mostly wait for them: begun first, none is left over for one process at the end.
-FIRST = ("test_run_faults.py", "test_run.py", "test_cluster.py", "test_tune.py")
+FIRST = ("test_killed.py", "test_run_faults.py", "test_run.py", "test_cluster.py", "test_tune.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

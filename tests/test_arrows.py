@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 # A folder, or a module beside the folders, may import from itself and from these; nothing else of this project.
 ARROWS = {
     "study.contract": set(),
+    "study.exit_status": set(),
     "study.locking": set(),
     "study.space": {"study.contract"},
     "study.data": {"study.contract", "study.locking"},
@@ -19,7 +20,7 @@ ARROWS = {
     "study.results": {"study.contract", "study.space", "study.data", "study.plan"},
     "study.growth": {"study.contract", "study.space", "study.plan", "study.results"},
     "study.search": {"study.contract", "study.space", "study.plan", "study.results", "study.growth"},
-    "study.cluster": {"study.contract", "study.locking", "study.space", "study.results"},
+    "study.cluster": {"study.contract", "study.exit_status", "study.locking", "study.space", "study.results"},
     "study.tuning": {
         "study.contract",
         "study.space",

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import ray
@@ -27,8 +27,12 @@ class ClusterError(ValueError):
 
 
 @contextlib.contextmanager
-def connected(address: str | None) -> Iterator[None]:
+def connected(address: str | None, last_words: Callable[[str], str]) -> Iterator[None]:
     """Start Ray on this machine, or join the cluster at ``address``; leave it at the end.
+
+    Args:
+        address: None for a Ray of this machine.
+        last_words: see ``local_ray``.
 
     Raises:
         ClusterError: there is no cluster at the address.
@@ -38,7 +42,7 @@ def connected(address: str | None) -> Iterator[None]:
         os.environ.setdefault(name, value)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
-        with local_ray(quiet):
+        with local_ray(quiet, last_words):
             yield
         return
     _check_reachable(address)

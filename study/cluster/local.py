@@ -5,17 +5,23 @@ import logging
 import os
 import resource
 import secrets
+import signal
 import socket
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import ray
 
-from study.cluster import temporary
+from study.cluster import janitor, temporary
+from study.cluster.watching import watched
+from study.exit_status import BROKEN
 from study.results.machine import available_cpus
 
 _log = logging.getLogger(__name__)
+_ENDING = {signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
 _FILES = 65536  # that Ray and its workers may have open, as far as the system lets them
 
 
@@ -24,11 +30,12 @@ class NoRayError(ValueError):
 
 
 @contextlib.contextmanager
-def local_ray(options: dict[str, Any]) -> Iterator[None]:
+def local_ray(options: dict[str, Any], last_words: Callable[[str], str]) -> Iterator[None]:
     """Start Ray on this machine; with its end its processes, sockets and logs are gone.
 
     Args:
         options: further ones of ``ray.init``.
+        last_words: what to say when a process that Ray cannot do without has died, by its name; this program then ends.
 
     Raises:
         NoRayError: it cannot start.
@@ -48,11 +55,13 @@ def local_ray(options: dict[str, Any]) -> Iterator[None]:
         temporary.say_if_memory_is_small(base)
         os.environ["RAY_TMPDIR"] = str(base)
         _use_a_token()
+        stack.enter_context(_janitor(folder))
         stack.callback(ray.shutdown)
         try:
             _start(folder, options)
         except Exception as error:  # OSError, ValueError, RuntimeError, TimeoutError: Ray has no one kind for it
             raise NoRayError(f"Ray cannot start on this machine: {first_line(error)}") from error
+        stack.enter_context(watched(lambda name: _give_up(name, last_words)))
         yield
 
 
@@ -62,13 +71,53 @@ def first_line(error: Exception) -> str:
 
 
 def _start(folder: Path, options: dict[str, Any]) -> None:
-    ray.init(address="local", num_cpus=available_cpus(), include_dashboard=False, _temp_dir=str(folder), **options)
+    """Start Ray, whose processes are to hear none of the signals that end this one: it ends them itself.
+
+    A batch system sends them to every process of a job; a study whose Ray is gone cannot stop well.
+    """
+    with _deaf():
+        ray.init(address="local", num_cpus=available_cpus(), include_dashboard=False, _temp_dir=str(folder), **options)
+
+
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """Let what is started within the block never hear the signals that end a job; here they wait for its end."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _janitor(folder: Path) -> Iterator[None]:
+    """Have somebody clean up should this program be killed; in a session of its own, where no Ctrl-C is heard."""
+    command = [sys.executable, "-I", str(Path(janitor.__file__)), str(folder)]
+    nowhere = subprocess.DEVNULL
+    with _deaf():
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere, start_new_session=True
+        )
+    with process:
+        yield
+
+
+def _give_up(name: str, last_words: Callable[[str], str]) -> NoReturn:
+    """End this program: without Ray its main thread waits, and cannot be woken. The janitor cleans up."""
+    try:
+        sys.stdout.flush()
+        output, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+        for each in (1, 2):  # Ray would print pages of its logs
+            os.dup2(nowhere, each)
+        shown = "\r\x1b[?25h\n" if os.isatty(output) else ""  # the cursor, which a progress bar hides
+        os.write(output, f"{shown}{last_words(name)}\n".encode())
+    finally:
+        os._exit(BROKEN)
 
 
 def _use_a_token() -> None:
     """Let nobody else in: Ray's ports are open to the network. Ray would keep its own token in the home folder."""
     if os.environ.keys().isdisjoint({"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}):
-        os.environ["RAY_AUTH_MODE"] = "token"
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 

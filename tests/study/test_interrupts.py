@@ -38,17 +38,44 @@ def test_what_fails_meanwhile_is_told_first():
         press_and_fail()
 
 
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+
+
 def test_handlers_are_put_back():
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with interrupts.held(), interrupts.terminate_as_interrupt():
+    before = [signal.getsignal(number) for number in (signal.SIGINT, *ENDING)]
+    with interrupts.held(), interrupts.ends_as_interrupts():
         assert signal.getsignal(signal.SIGTERM) != before[1]
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    assert [signal.getsignal(number) for number in (signal.SIGINT, *ENDING)] == before
 
 
-def test_termination_is_an_interrupt():
-    def terminate() -> None:
-        with interrupts.terminate_as_interrupt():
-            os.kill(os.getpid(), signal.SIGTERM)
+@pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN], ids=["heard", "ignored"])
+@pytest.mark.parametrize("number", ENDING)
+def test_what_ends_a_job_is_an_interrupt(number, ctrl_c):
+    def end() -> None:
+        signal.signal(signal.SIGINT, ctrl_c)
+        with interrupts.ends_as_interrupts():
+            os.kill(os.getpid(), number)
 
     with pytest.raises(KeyboardInterrupt):
-        terminate()
+        end()
+
+
+def test_it_waits_like_ctrl_c():
+    def end() -> None:
+        with interrupts.ends_as_interrupts(), interrupts.held():
+            os.kill(os.getpid(), signal.SIGTERM)
+            seen.append("done")
+
+    seen = []
+    with pytest.raises(KeyboardInterrupt):
+        end()
+    assert seen == ["done"]
+
+
+def test_what_nohup_ignores_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interrupts.ends_as_interrupts():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -14,6 +14,6 @@ from study.cluster.joining import ClusterError, connected
     ],
 )
 def test_no_cluster_at_the_address(address, words):
-    with pytest.raises(ClusterError, match=f"--address {address}: {words}"), connected(address):
+    with pytest.raises(ClusterError, match=f"--address {address}: {words}"), connected(address, str):
         pass
     assert not ray.is_initialized()

@@ -1,0 +1,100 @@
+"""Odd machines: everything about the environment that is known to go wrong, in as few studies as possible."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.study.commands import ROOT, SMALL, environment, write_space
+
+ONE = SMALL.replace("grid: [0, 1]", "grid: [0]").replace("epochs: 3", "epochs: 1")
+NOWHERE = "http://127.0.0.1:9"
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "grpc_proxy", "all_proxy")
+ODD = "a [lr] [/b] 100% o'neil é"
+
+
+def states(results: Path) -> set[str]:
+    return set(pd.read_parquet(results / "trials.parquet")["state"])
+
+
+def unshare(*options: str, script: str) -> list[str]:
+    """The command that runs a shell script in namespaces of its own; the test is skipped where there are none."""
+    if os.geteuid() or shutil.which("unshare") is None:
+        pytest.skip("needs root and unshare")
+    command = ["unshare", *options, "sh", "-c"]
+    if subprocess.run([*command, "mount -t tmpfs none /mnt"], capture_output=True, check=False).returncode:
+        pytest.skip("no namespaces here")
+    return [*command, script]
+
+
+@pytest.mark.slow
+def test_an_odd_environment_and_odd_paths(tmp_path):
+    """No temporary folder, proxies, another cluster's address, ASCII alone, few open files, a package of ours there."""
+    checkout = tmp_path / ODD / "checkout"
+    for package in ("study", "analysis"):
+        shutil.copytree(ROOT / package, checkout / package, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / ODD / "analysis").mkdir()
+    (tmp_path / ODD / "analysis" / "__init__.py").write_text("raise RuntimeError('the wrong analysis')")
+    changes = dict.fromkeys(PROXIES, NOWHERE) | {"TMPDIR": "/nowhere", "RAY_ADDRESS": "nowhere:1", "LC_ALL": "C"}
+    changes |= {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(checkout)}
+    space = write_space(tmp_path / ODD, ONE)
+    limited = 'ulimit -Sn 256; exec "$0" "$@"'
+    done = subprocess.run(
+        ["sh", "-c", limited, sys.executable, "-m", "study.run", "--space", space, "--results", f"results/{ODD}"],
+        cwd=space.parent,
+        env=environment(**changes),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    assert "TMPDIR (/nowhere) is no folder: Ray uses /tmp instead" in done.stdout
+    assert "RAY_ADDRESS (nowhere:1) is not used" in done.stdout
+    results = space.parent / "results" / ODD
+    assert states(results) == {"completed"}
+    assert (results / "report" / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_a_user_who_is_nobody_with_little_shared_memory(tmp_path):
+    """No entry in passwd, no home folder, and Docker's /dev/shm."""
+    script = (
+        "mount -t tmpfs -o size=16m,mode=1777 none /dev/shm && mount --bind /dev/null /etc/passwd && "
+        'exec env -u HOME -u USER -u LOGNAME "$@"'
+    )
+    command = [*unshare("-m", script=script), "sh", sys.executable, "-m", "study.run", "--space"]
+    done = subprocess.run(
+        [*command, str(write_space(tmp_path, ONE))],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "/dev/shm has 16 MB" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert states(tmp_path / "results" / "small") == {"completed"}
+
+
+def test_a_machine_that_cannot_talk_to_itself_is_told_so_within_a_minute(tmp_path):
+    command = [*unshare("-n", "-m", script='"$@"'), "sh", sys.executable, "-m", "study.run", "--space"]
+    done = subprocess.run(
+        [*command, str(write_space(tmp_path, ONE))],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert "127.0.0.1, which cannot be reached" in done.stderr
+    assert not (tmp_path / "results" / "small").exists()
