@@ -4,10 +4,12 @@ from study.growth.confirmation import Confirmation
 from study.growth.growing import Growth, InTurn
 from study.phrasing import counted
 from study.results.ledger import Ledger
+from study.results.paths import ResultsDirectory
 from study.space import Study
+from study.stages import SeedsInStages
 
 
-def growth_of(study: Study, ledger: Ledger) -> InTurn:
+def growth_of(study: Study, ledger: Ledger, results: ResultsDirectory) -> InTurn:
     """What a study asks for beyond the runs that are known before it starts: a search, the winners again."""
     growths: list[Growth] = []
     if study.search.algorithm == "optuna":
@@ -17,6 +19,8 @@ def growth_of(study: Study, ledger: Ledger) -> InTurn:
         growths.append(Search(study, ledger))
     if study.confirm is not None:
         growths.append(Confirmation(study, ledger))
+    if study.most_seeds is not None:
+        growths.append(SeedsInStages(study, ledger, results))
     return InTurn(growths)
 
 
@@ -29,4 +33,6 @@ def expectation(study: Study) -> str:
     if study.confirm is not None:
         best = "the best one" if study.confirm.top == 1 else f"the best {study.confirm.top}"
         said.append(f"then {best} again with {counted(study.confirm.seeds, 'fresh seed')} beside the baseline")
+    if study.most_seeds is not None:
+        said.append(f"more seeds where a comparison is undecided, up to {study.most_seeds}")
     return ", ".join(said)

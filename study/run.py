@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a study; the exit status is one of ``study.exit_status``."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     with sturdy_output(), interrupts.ends_as_interrupts():
         try:
             return _run(options, command_line(arguments))
@@ -88,7 +88,8 @@ def command_line(arguments: Sequence[str]) -> str:
     return shlex.join([str(python), "-m", "study.run", *arguments])
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """The options of the command."""
     parser = argparse.ArgumentParser(
         prog="python -m study.run",
         description="Train every configuration of a space file over several seeds and compare them.",
@@ -173,8 +174,12 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-if __name__ == "__main__":
-    # python -m looks into the working directory first, where a folder of the user's may be called analysis too.
+def as_module() -> int:
+    """``main`` for ``python -m``, which looks into the working directory first: the user's may hold another analysis."""
     if not sys.flags.safe_path and Path(sys.path[0]).resolve() != Path(__file__).resolve().parents[1]:
         del sys.path[0]
-    sys.exit(main())
+    return main()
+
+
+if __name__ == "__main__":
+    sys.exit(as_module())

@@ -46,7 +46,7 @@ def run(request: Request, console: Console) -> int:
         for problem in problems:
             say(console, f"warning: {problem}")
         well = True
-        growth = growth_of(request.study, ledger)
+        growth = growth_of(request.study, ledger, results)
         spending = Spending(request.study, ledger, hours_of_sessions(results.provenance, results.trials_table))
         if ledger.remaining() or any(missing(request.planned, ledger.planned)) or not growth.finished:
             # Ray takes seconds to import: only those who train wait for it.

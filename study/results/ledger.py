@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
 from study.contract.files import FORMAT
+from study.contract.plan import LookLine
 from study.contract.records import EpochLine, Header, part_of, read_record
 from study.contract.states import ENDED, StopReason
 from study.plan.beginnings import Family, families
@@ -55,6 +56,15 @@ class Ledger:
     def planned(self) -> list[Planned]:
         """All that was asked for so far."""
         return list(self._plan.configurations.values())
+
+    @property
+    def by_name(self) -> dict[str, Planned]:
+        """Every configuration with the seeds that it was asked for, by trial_id."""
+        return dict(self._plan.configurations)
+
+    def note_look(self, line: LookLine) -> None:
+        """Write down that the study was looked at, before what follows from it."""
+        self._plan.note_look(line)
 
     @property
     def reasons(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 from study.contract.axes import Configuration
 from study.contract.files import trial_id
-from study.contract.plan import ConfigurationLine, EndLine, PackLine, PlanLine, RunsLine
+from study.contract.plan import ConfigurationLine, EndLine, LookLine, PackLine, PlanLine, RunsLine
 from study.contract.runs import Run
 from study.contract.states import Stage, StopReason
 from study.plan.packs import Pack, pack_id
@@ -105,6 +105,10 @@ class PlanFile:
         self.ends |= dict.fromkeys(runs, end)
         line = EndLine(event="end", time=now(), pack=pack, runs=list(runs), state=end.state, error=end.error)
         self._write(line if end.reason is None else {**line, "reason": end.reason})
+
+    def note_look(self, line: LookLine) -> None:
+        """Write down a look at the study; ``analysis.looking`` reads it."""
+        self._write(line)
 
     def _free_name(self) -> str:
         # A line of the file may be lost: a name is taken too if a pack or a record has it.

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from study.contract.axes import Configuration
 from study.growing import growth_of
+from study.growth.budget import Spending
+from study.growth.growing import InTurn
 from study.growth.supply import Supply
 from study.plan.planned import planned_by
 from study.results.ledger import Ledger
@@ -36,10 +38,22 @@ def opened(study: Study, folder: Path) -> Ledger:
     return ledger
 
 
+def growth(study: Study, ledger: Ledger, folder: Path) -> InTurn:
+    return growth_of(study, ledger, ResultsDirectory(folder))
+
+
+def supplied(study: Study, ledger: Ledger, folder: Path, *, slots: int = 1) -> Supply:
+    """Packs of all runs that are asked for together."""
+    spending = Spending(study, ledger, 0)
+    return Supply(
+        ledger, growth(study, ledger, folder), lambda runs: [tuple(runs)], "session-001", slots, spending.used_up
+    )
+
+
 def run(study: Study, folder: Path, accuracy: Accuracy, *, slots: int = 1, most_epochs: int | None = None) -> Ledger:
     """One session: each pack trains to its end, one after another; cut off after so many reported epochs, if given."""
     ledger = opened(study, folder)
-    supply = Supply(ledger, growth_of(study, ledger), lambda runs: [tuple(runs)], "session-001", slots, lambda: False)
+    supply = supplied(study, ledger, folder, slots=slots)
     supply.begin()
     reported = 0
     running = []

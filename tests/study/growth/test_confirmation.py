@@ -1,10 +1,9 @@
 import pytest
 
 from study.contract.axes import Configuration
-from study.growing import growth_of
 from study.growth.confirmation import baseline_configuration
 from study.growth.scores import ranked, scores
-from tests.study.growth.simulate import a_search, near_a_tenth, opened, run
+from tests.study.growth.simulate import a_search, growth, near_a_tenth, opened, run
 
 CONFIRM = "confirm: {top: 2, seeds: 3}\ncompare: {baseline: {num_blocks: 10, lr: 0.01}}"
 SEARCH = "algorithm: optuna, samples: 5, max_concurrent: 1"
@@ -20,15 +19,15 @@ def test_the_best_and_the_baseline_are_trained_again_with_fresh_seeds(tmp_path):
     assert confirmed[2].configuration == Configuration(num_blocks=10, lr=0.01, epochs=3)
     assert [score.reason for score in confirmed] == ["confirm", "confirm", "baseline"]
     assert {seed for (name, seed) in ledger.runs if name >= "0005"} == {10_000, 10_001, 10_002}
-    assert growth_of(study, ledger).finished
-    assert growth_of(study, opened(study, tmp_path)).finished
+    assert growth(study, ledger, tmp_path).finished
+    assert growth(study, opened(study, tmp_path), tmp_path).finished
 
 
 def test_nothing_is_confirmed_before_all_has_been_explored(tmp_path):
     study = a_search(tmp_path, SEARCH, CONFIRM)
     ledger = run(study, tmp_path, near_a_tenth, most_epochs=14)
     assert scores(ledger, "confirm") == []
-    assert not growth_of(study, ledger).finished
+    assert not growth(study, ledger, tmp_path).finished
 
 
 @pytest.mark.parametrize("cut", [1, 7, 15, 16, 20, 24])

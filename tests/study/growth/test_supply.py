@@ -1,8 +1,7 @@
-from study.growing import growth_of
 from study.growth.budget import Spending
 from study.growth.supply import FixedPacks, Supply
 from study.plan.packs import Pack
-from tests.study.growth.simulate import a_search, near_a_tenth, opened, run
+from tests.study.growth.simulate import a_search, growth, near_a_tenth, opened, run, supplied
 from tests.study.lines import line, run_of
 
 TPE = "algorithm: optuna, samples: 6"
@@ -18,7 +17,7 @@ def test_fixed_packs_come_in_their_order():
 def test_a_search_waits_for_room_and_goes_on_when_a_pack_has_ended(tmp_path):
     study = a_search(tmp_path, TPE)
     ledger = opened(study, tmp_path)
-    supply = Supply(ledger, growth_of(study, ledger), lambda runs: [tuple(runs)], "s", 2, lambda: False)
+    supply = supplied(study, ledger, tmp_path, slots=2)
     assert supply.begin() == ()
     first, second = supply.next(), supply.next()
     assert first is not None
@@ -34,7 +33,9 @@ def test_a_search_waits_for_room_and_goes_on_when_a_pack_has_ended(tmp_path):
 def test_max_concurrent_holds_whatever_the_devices_take(tmp_path):
     study = a_search(tmp_path, f"{TPE}, max_concurrent: 1")
     ledger = opened(study, tmp_path)
-    supply = Supply(ledger, growth_of(study, ledger), lambda runs: [(run,) for run in runs], "s", 8, lambda: False)
+    supply = Supply(
+        ledger, growth(study, ledger, tmp_path), lambda runs: [(run,) for run in runs], "s", 8, lambda: False
+    )
     packs = [supply.next(), supply.next(), supply.next()]
     assert [pack.runs[0].key if pack else None for pack in packs] == [("0000", 0), ("0000", 1), None]
 
@@ -43,7 +44,7 @@ def test_nothing_new_starts_when_the_budget_is_used_up(tmp_path):
     study = a_search(tmp_path, TPE, "budget: {model_epochs: 4}")
     ledger = opened(study, tmp_path)
     spending = Spending(study, ledger, 0)
-    supply = Supply(ledger, growth_of(study, ledger), lambda runs: [tuple(runs)], "s", 1, spending.used_up)
+    supply = supplied(study, ledger, tmp_path)
     pack = supply.next()
     assert pack is not None
     ledger.start(pack, None)
@@ -65,7 +66,7 @@ def test_runs_that_were_left_come_first(tmp_path):
     study = a_search(tmp_path, f"{TPE}, max_concurrent: 1")
     run(study, tmp_path, near_a_tenth, most_epochs=4)
     ledger = opened(study, tmp_path)
-    supply = Supply(ledger, growth_of(study, ledger), lambda runs: [tuple(runs)], "s", 1, lambda: False)
+    supply = supplied(study, ledger, tmp_path)
     assert [run.key for pack in supply.begin() for run in pack.runs] == [("0001", 0), ("0001", 1)]
 
 

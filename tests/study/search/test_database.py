@@ -2,10 +2,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from study.growing import growth_of
-from study.growth.supply import Supply
 from study.search.database import SearchDatabase
-from tests.study.growth.simulate import a_search, near_a_tenth, opened, run
+from tests.study.growth.simulate import a_search, near_a_tenth, opened, run, supplied
 from tests.study.lines import line
 
 
@@ -16,7 +14,7 @@ def test_it_follows_the_search_and_optuna_reads_it(tmp_path):
     database = SearchDatabase(study, ledger, tmp_path / "search.db")
     stored = optuna.load_study(study_name="a", storage=f"sqlite:///{tmp_path / 'search.db'}")
     assert [trial.state for trial in stored.trials] == [TrialState.COMPLETE]
-    supply = Supply(ledger, growth_of(study, ledger), lambda runs: [tuple(runs)], "s", 1, lambda: False)
+    supply = supplied(study, ledger, tmp_path)
     pack = supply.next()
     assert pack is not None
     ledger.start(pack, None)
