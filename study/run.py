@@ -175,7 +175,7 @@ def _quoted(text: str) -> str:
 
 
 def as_module() -> int:
-    """``main`` for ``python -m``, which looks into the working directory first: the user's may hold another analysis."""
+    """``main`` for ``python -m``, which looks into the working directory first, where another ``analysis`` may lie."""
     if not sys.flags.safe_path and Path(sys.path[0]).resolve() != Path(__file__).resolve().parents[1]:
         del sys.path[0]
     return main()
