@@ -14,7 +14,7 @@ from analysis.question import Question, parse
 from analysis.results import Results
 from analysis.statistics.convergence import carried, run_table, time_to
 from analysis.statistics.families import MEASURES, Pair, comparison_table, pairs, same_runs
-from analysis.statistics.looks import promised_error
+from analysis.statistics.looks import promised_error, seeds_by_look
 from analysis.statistics.sights import Asked, Sight, sights
 from analysis.statistics.standing import Standing, standing
 from analysis.statistics.verdicts import ALPHA, Judged, Plan, judged, looks_taken, with_verdicts
@@ -64,7 +64,7 @@ class Findings:
     @property
     def plan(self) -> Plan:
         """How the looks were planned."""
-        return Plan(self.results.history.planned, self.results.history.path)
+        return _plan(self.results)
 
     @cached_property
     def looks(self) -> int:
@@ -185,8 +185,7 @@ def find(results: Results) -> Findings:
     runs["condition"] = runs["trial_id"].map(number_of).astype("int64")
     chosen, uncompared = pairs(conditions, factors, question)
     seen = sights(runs, "test_accuracy", len(conditions), _asked(results.history, number_of))
-    plan = Plan(results.history.planned, results.history.path)
-    verdicts = judged(seen, [pair for pair in chosen if pair.confirms], question.meaningful, plan)
+    verdicts = judged(seen, [pair for pair in chosen if pair.confirms], question.meaningful, _plan(results))
     return Findings(
         results=results,
         question=question,
@@ -219,6 +218,18 @@ def _conditions(runs: pd.DataFrame, factors: tuple[str, ...], labels: Labels) ->
 def _label(row: Mapping[str, Any], factors: tuple[str, ...], labels: Labels) -> str:
     """A condition in words; what was confirmed needs no word for its stage, since it is what a study is about."""
     return labels.condition(row, [factor for factor in factors if factor != STAGE or row[STAGE] == "explore"])
+
+
+def _plan(results: Results) -> Plan:
+    """How the looks were planned; where none has been taken yet, as study.yaml says."""
+    history, seeds = results.history, results.study.get("seeds")
+    if history.taken or not isinstance(seeds, dict):
+        return Plan(history.planned, history.path)
+    try:
+        path = seeds_by_look(int(seeds["start"]), int(seeds["most"]))
+    except (KeyError, TypeError, ValueError):
+        return Plan()
+    return Plan(len(path), path)
 
 
 def _asked(history: History, number_of: Mapping[str, int]) -> list[Asked]:
