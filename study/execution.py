@@ -18,7 +18,7 @@ from study.growing import expectation
 from study.growth.budget import Spending
 from study.growth.growing import Growth
 from study.growth.supply import Groups, Supply
-from study.phrasing import counted, say
+from study.phrasing import cause, counted, say
 from study.plan.packs import Pack, largest_pack, packed
 from study.plan.planned import PlannedRun
 from study.progress import ProgressDisplay
@@ -68,8 +68,8 @@ def train(
         except KeyboardInterrupt:
             _end(ledger)
         except Exception as error:  # a full disk, a lost cluster: say so, then keep and report what there is
-            if isinstance(error, OSError) and error.filename:
-                print(f"the session broke off: {error.strerror}: {error.filename}", file=sys.stderr)
+            if isinstance(error, OSError):
+                print(f"the session broke off: {cause(error, results.path)}", file=sys.stderr)
             else:
                 traceback.print_exc()
             _end(ledger)
@@ -110,6 +110,7 @@ def _run_packs(
     console: Console,
 ) -> None:
     from study.tuning.checkpoints import find_states, next_session
+    from study.tuning.population import Population
     from study.tuning.schedulers import make_scheduler
     from study.tuning.tuner import run_packs
 
@@ -128,7 +129,10 @@ def _run_packs(
     def split(runs: Sequence[PlannedRun]) -> Groups:
         return packed(runs, {run.key: ledger.runs[run.key].epochs_left for run in runs}, slots, largest, whole=whole)
 
-    supply = Supply(ledger, growth, split, session, slots, spending.used_up)
+    if study.scheduler.name == "pbt":
+        supply = Population(study, ledger, results, session, spending.used_up)
+    else:
+        supply = Supply(ledger, growth, split, session, slots, spending.used_up)
     packs = supply.begin()
     _say_what_trains(request, images["data"].name, ledger, growth, packs, slots, wanted, console)
     if supply.finished:
