@@ -175,9 +175,11 @@ def _rich_table(report: Report, thresholds: Sequence[float]) -> Table:
         table.add_column(short_title(axis), no_wrap=True)
     for name in ("n", "Train (%)", "Test (%)", *(f"≥{t:g} %" for t in thresholds), "Time (s)"):
         table.add_column(name, justify="right", no_wrap=True)
-    for row in report.summary.head(MOST_PRINTED).to_dict("records"):
+    shown = report.summary.head(MOST_PRINTED)
+    for condition, row in zip(shown.index.tolist(), shown.to_dict("records"), strict=True):
+        point = findings.point(condition)  # its stage too, which the summary does not hold
         table.add_row(
-            *(findings.labels.text(axis, row[axis]) for axis in axes),
+            *(findings.labels.text(axis, point[axis]) for axis in axes),
             _finished(row["n"], row["runs"]),
             words.mean_sd(row["train_accuracy_mean"], row["train_accuracy_sd"]),
             words.mean_sd(row["test_accuracy_mean"], row["test_accuracy_sd"]),
