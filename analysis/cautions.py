@@ -98,7 +98,7 @@ def _runs(findings: Findings) -> list[str]:
     stopped = int((runs["state"] == "stopped").sum())
     if stopped:
         lines.append(
-            f"{stopped} of {len(runs)} runs were stopped early by the scheduler: they have no "
+            f"{stopped} of {len(runs)} runs were stopped early, by a scheduler or a stop rule: they have no "
             "final accuracy and are in no mean"
         )
     return lines
@@ -111,6 +111,12 @@ def _of_configurations(group: pd.DataFrame) -> str:
 
 
 def _selection(findings: Findings) -> list[str]:
+    scheduler = findings.results.study.get("scheduler")
+    if isinstance(scheduler, dict) and scheduler.get("name") == "pbt":
+        return [
+            "population based training: members went on from each other's states with changed values (exchange in "
+            "plan.jsonl), so a configuration's values are those at its beginning, and no more than that"
+        ]
     if findings.question.selects and not findings.has_validation:
         return [
             "selected on test: the search or scheduler chose among configurations without a "

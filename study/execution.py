@@ -110,6 +110,7 @@ def _run_packs(
     console: Console,
 ) -> None:
     from study.tuning.checkpoints import find_states, next_session
+    from study.tuning.population import Population
     from study.tuning.schedulers import make_scheduler
     from study.tuning.tuner import run_packs
 
@@ -128,7 +129,10 @@ def _run_packs(
     def split(runs: Sequence[PlannedRun]) -> Groups:
         return packed(runs, {run.key: ledger.runs[run.key].epochs_left for run in runs}, slots, largest, whole=whole)
 
-    supply = Supply(ledger, growth, split, session, slots, spending.used_up)
+    if study.scheduler.name == "pbt":
+        supply = Population(study, ledger, results, session, spending.used_up)
+    else:
+        supply = Supply(ledger, growth, split, session, slots, spending.used_up)
     packs = supply.begin()
     _say_what_trains(request, images["data"].name, ledger, growth, packs, slots, wanted, console)
     if supply.finished:

@@ -128,9 +128,14 @@ def check_plan(request: Request, results: ResultsDirectory, held: Sequence[Plann
             f"{by_chance if request.study.search.algorithm == 'random' else ''}; an extension asks for these too, so "
             "add them, or choose another folder with --results DIR"
         )
-    if request.mode == "resume":
+    if request.mode in ("resume", "extend"):
         more = list(missing(request.planned, [*held, *planned_by(theirs)]))
-        if more:
+        if more and request.study.scheduler.name == "pbt":
+            raise InputError(
+                f"these settings ask for runs that {results.path} does not hold: {describe(more)}; its population has "
+                "exchanged states and takes no new members: choose another folder with --results DIR"
+            )
+        if more and request.mode == "resume":
             raise InputError(
                 f"these settings ask for runs that {results.path} does not hold: {describe(more)}; to add them to the "
                 "study, give --extend instead of --resume"

@@ -70,4 +70,21 @@ class LookLine(TypedDict):
     seeds: dict[str, int]
 
 
-PlanLine = ConfigurationLine | RunsLine | PackLine | EndLine | LookLine
+class Move(TypedDict):
+    """A member of a population goes on from another one's state; values are those it trains with from then on."""
+
+    trial_id: str
+    source: str
+    values: dict[str, float]
+
+
+class ExchangeLine(TypedDict):
+    """A population trained to this epoch, and some members take over the states of others, seed by seed."""
+
+    event: Literal["exchange"]
+    time: str
+    epoch: int
+    moves: list[Move]
+
+
+PlanLine = ConfigurationLine | RunsLine | PackLine | EndLine | LookLine | ExchangeLine

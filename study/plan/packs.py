@@ -2,9 +2,10 @@
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
 
-from study.contract.axes import Configuration
+from study.contract.axes import Configuration, Value
 from study.plan.planned import PlannedRun, RunKey
 from study.space import Resources
 
@@ -24,10 +25,17 @@ class Pack:
     Attributes:
         pack_id: names it in plan.jsonl, in records and below trials/; no other pack of the study has it.
         runs: they agree in ``configuration.shape``.
+        until: the epoch after which they make way, to go on in another pack; None for their planned epochs.
+        values: of axes in which they train otherwise than planned, as members of a population do.
+        states: where each of them goes on from, a state file and the place in it; where it is None, whoever hands the
+            pack to Ray Tune knows.
     """
 
     pack_id: str
     runs: tuple[PlannedRun, ...]
+    until: int | None = None
+    values: Mapping[str, Value] = field(default_factory=dict)
+    states: Mapping[RunKey, tuple[FilePath, int]] | None = None
 
 
 def pack_id(number: int) -> str:

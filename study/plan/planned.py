@@ -13,10 +13,6 @@ from study.space import Study, configurations
 RunKey = tuple[str, int]  # trial_id, seed: names a run within a study
 
 
-class PlanError(ValueError):
-    """What a space file asks for cannot be planned, or not beside what is there; the message says what to do."""
-
-
 @dataclass(frozen=True)
 class Planned:
     """A configuration with its seeds; two stages of one configuration are two of these.
@@ -60,11 +56,8 @@ def planned_by(study: Study) -> list[Planned]:
     An optuna search asks for its configurations while it runs; see ``study.growth``.
 
     Raises:
-        PlanError: population based training.
         ValueError: a random search finds fewer different configurations than it is asked for.
     """
-    if study.scheduler.name == "pbt":
-        raise PlanError("scheduler.name pbt: not yet; use none, asha or median")
     if study.search.algorithm == "optuna":
         return []
     return [Planned(each, study.seed_list, reason=study.search.algorithm) for each in configurations(study)]

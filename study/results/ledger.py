@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
 from study.contract.files import FORMAT
-from study.contract.plan import LookLine
+from study.contract.plan import LookLine, Move
 from study.contract.records import EpochLine, Header, part_of, read_record
 from study.contract.states import ENDED, StopReason
 from study.plan.beginnings import Family, families
@@ -61,6 +61,15 @@ class Ledger:
     def by_name(self) -> dict[str, Planned]:
         """Every configuration with the seeds that it was asked for, by trial_id."""
         return dict(self._plan.configurations)
+
+    @property
+    def exchanges(self) -> Mapping[int, Sequence[Move]]:
+        """By epoch, which members of a population went on from which others."""
+        return self._plan.exchanges
+
+    def exchange(self, epoch: int, moves: list[Move]) -> None:
+        """Write down an exchange, before any member goes on."""
+        self._plan.exchange(epoch, moves)
 
     def note_look(self, line: LookLine) -> None:
         """Write down that the study was looked at, before what follows from it."""
@@ -136,9 +145,12 @@ class Ledger:
         self.write_table()
 
     def end(self, pack: Pack, *, error: str | None = None) -> None:
-        """A pack ended; those of its runs that are not complete were stopped by a scheduler, or failed."""
+        """A pack ended; those of its runs that are not complete make way, were stopped by a scheduler, or failed."""
         left = [run.key for run in pack.runs if self.runs[run.key].state == "running"]
-        if left and error is None:
+        if error is None and pack.until is not None:
+            for key in left:
+                self.runs[key].state = "interrupted"
+        elif left and error is None:
             self._stop([self.runs[key] for key in left], pack.pack_id, "scheduler")
         elif left and error is not None:
             self._plan.end(pack.pack_id, left, End("failed", error=error.strip().splitlines()[-1]))

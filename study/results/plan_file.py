@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 from study.contract.axes import Configuration
 from study.contract.files import trial_id
-from study.contract.plan import ConfigurationLine, EndLine, LookLine, PackLine, PlanLine, RunsLine
+from study.contract.plan import ConfigurationLine, EndLine, ExchangeLine, LookLine, Move, PackLine, PlanLine, RunsLine
 from study.contract.runs import Run
 from study.contract.states import Stage, StopReason
 from study.plan.packs import Pack, pack_id
@@ -33,6 +33,7 @@ class PlanFile:
         results: where the file is.
         configurations: by trial_id, with the seeds asked for, in the order of the plan.
         packs: by pack_id, the runs of each, in the order they were formed.
+        exchanges: by epoch, which members of a population went on from which others.
         ends: runs that were stopped or that failed; a later pack tries the latter again.
         problems: lines of the file that could not be read, each with its place.
     """
@@ -41,6 +42,7 @@ class PlanFile:
     configurations: dict[str, Planned] = field(default_factory=dict)
     packs: dict[str, tuple[RunKey, ...]] = field(default_factory=dict)
     ends: dict[RunKey, End] = field(default_factory=dict)
+    exchanges: dict[int, list[Move]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     _unwritten: list[PlanLine] = field(default_factory=list)
 
@@ -106,6 +108,11 @@ class PlanFile:
         line = EndLine(event="end", time=now(), pack=pack, runs=list(runs), state=end.state, error=end.error)
         self._write(line if end.reason is None else {**line, "reason": end.reason})
 
+    def exchange(self, epoch: int, moves: list[Move]) -> None:
+        """Write down which members of a population go on from which others."""
+        self.exchanges[epoch] = moves
+        self._write(ExchangeLine(event="exchange", time=now(), epoch=epoch, moves=moves))
+
     def note_look(self, line: LookLine) -> None:
         """Write down a look at the study; ``analysis.looking`` reads it."""
         self._write(line)
@@ -149,6 +156,13 @@ def _follow(plan: PlanFile, line: dict[str, Any]) -> None:
             plan.ends.pop(key, None)
     elif line["event"] == "end":
         plan.ends |= dict.fromkeys(_keys(line["runs"]), _end(line))
+    elif line["event"] == "exchange":
+        plan.exchanges[int(line["epoch"])] = [_move(move) for move in line["moves"]]
+
+
+def _move(move: dict[str, Any]) -> Move:
+    values = {str(axis): float(value) for axis, value in move["values"].items()}
+    return Move(trial_id=str(move["trial_id"]), source=str(move["source"]), values=values)
 
 
 def _end(line: dict[str, Any]) -> End:

@@ -1,40 +1,21 @@
 """The rules that tie the parts of a study together: search and axes, selection and validation, comparison and axes."""
 
-import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from study.contract.axes import Configuration
 from study.space.axes import Choice, Form, Grid, can_take, in_words, is_sampled, values_of
+from study.space.broken import Broken, Path, key_of
 from study.space.configurations import configurations, different_draws
-from study.space.sections import AshaScheduler
+from study.space.scheduler_rules import scheduler_rules
 
 if TYPE_CHECKING:
     from study.space.study import Study
 
-Path = tuple[str | int, ...]
 # The seeds of confirmations begin here, where those of no exploration reach: 10,000 is the most that a count gives.
 FIRST_CONFIRM_SEED = 10_000
 # What decides which configurations there are.
 _WHAT_IS_TRAINED: tuple[Path, ...] = (("space",), ("configurations",), ("search",))
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A rule that a study does not keep.
-
-    Attributes:
-        path: the key to change.
-        message: what is wrong.
-        needs: the keys that the rule looked at; where one of them is wrong in itself, the rule says nothing.
-        other: another key that the message ends with, so that its place can be added.
-    """
-
-    path: Path
-    message: str
-    needs: tuple[Path, ...]
-    other: Path = ()
 
 
 def broken_rules(study: "Study") -> Iterator[Broken]:
@@ -51,7 +32,7 @@ def broken_rules(study: "Study") -> Iterator[Broken]:
         yield from _sampler_fits_axes(study)
         yield from _points_occur(study)
         yield from _measure_fits_epochs(study)
-        yield from _trials_can_be_compared(study)
+        yield from scheduler_rules(study)
         yield from _conditions_occur(study)
 
 
@@ -197,50 +178,6 @@ def _points_occur(study: "Study") -> Iterator[Broken]:
                 yield Broken(path, f"{in_words([value])} is not a value of space.{axis}; possible: {form}", needs)
 
 
-def _trials_can_be_compared(study: "Study") -> Iterator[Broken]:
-    """A scheduler compares all seeds of a configuration with those of others, at the same of equally many epochs."""
-    name = study.scheduler.name
-    if name == "none":
-        return
-    needs = (("scheduler",), ("space", "epochs"), ("configurations",))
-    epochs = values_of(study.axes["epochs"]) or ()
-    if len(epochs) > 1:
-        # The shorter would be the beginnings of the longer, or at another point of their learning rate's schedule.
-        path: Path = ("space", "epochs") if isinstance(study.space.axes["epochs"], Form) else ("configurations",)
-        yield Broken(path, f"should give one number of epochs: scheduler.name {name} compares trials by epoch", needs)
-    else:
-        yield from _scheduler_fits_epochs(study, max(epochs), needs)
-    pack, seeds = study.resources.pack, len(study.seed_list)
-    if pack != "auto" and pack < seeds:
-        yield Broken(
-            ("resources", "pack"),
-            f"should be auto, or {seeds} or more: scheduler.name {name} needs all seeds of a configuration in a pack",
-            (("scheduler",), ("resources",), ("seeds",)),
-        )
-
-
-def _scheduler_fits_epochs(study: "Study", epochs: int, needs: tuple[Path, ...]) -> Iterator[Broken]:
-    for key in ("grace_period", "perturbation_interval"):
-        value = getattr(study.scheduler, key, 0)
-        if value > epochs:
-            yield Broken(
-                ("scheduler", key),
-                f"{value} epochs are more than the {epochs} that a trial has ({_key(study, 'epochs')})",
-                needs,
-            )
-            return
-    if isinstance(study.scheduler, AshaScheduler):
-        asha = study.scheduler
-        rungs = int(math.log(epochs / asha.grace_period) / math.log(asha.reduction_factor) + 1)
-        if asha.brackets > rungs:
-            yield Broken(
-                ("scheduler", "brackets"),
-                f"{asha.brackets} are more than the {rungs} rungs that there are from {asha.grace_period} to {epochs} "
-                "epochs",
-                needs,
-            )
-
-
 def _measure_fits_epochs(study: "Study") -> Iterator[Broken]:
     epochs = values_of(study.axes["epochs"]) or ()
     shortest = epochs[0] if isinstance(epochs, range) else min(epochs)
@@ -248,7 +185,7 @@ def _measure_fits_epochs(study: "Study") -> Iterator[Broken]:
     if last > shortest:
         yield Broken(
             ("compare", "measure", "last"),
-            f"{last} epochs are more than the {shortest} that a run has ({_key(study, 'epochs')})",
+            f"{last} epochs are more than the {shortest} that a run has ({key_of(study, 'epochs')})",
             (("compare", "measure"), ("space", "epochs"), ("configurations",)),
         )
 
@@ -319,11 +256,6 @@ def _values_occur(study: "Study", path: Path, condition: Mapping[str, Any]) -> I
             possible = str(form) if isinstance(form, Form) else in_words([form])
             yield Broken(
                 (*path, axis),
-                f"{in_words([value])} is not a value that {_key(study, axis)} has; possible: {possible}",
+                f"{in_words([value])} is not a value that {key_of(study, axis)} has; possible: {possible}",
                 (path[:2], ("space", axis), ("configurations",)),
             )
-
-
-def _key(study: "Study", axis: str) -> str:
-    """Where the file gives the axis its values."""
-    return f"{axis} in configurations" if any(axis in entry for entry in study.configurations) else f"space.{axis}"

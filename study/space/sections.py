@@ -16,6 +16,9 @@ Samples = Annotated[int, Field(ge=1, le=10_000)]
 Epochs = Annotated[int, limits(AXES["epochs"])]
 Percent = Annotated[float, Field(gt=0, lt=100)]
 
+# What members of a population may differ in, and take over from each other with a state.
+PERTURBABLE = ("lr", "momentum", "weight_decay")
+
 _fields: dict[str, Any] = {
     axis.name: (axis_type(axis), Field(default=axis.default, description=axis.explanation)) for axis in AXES.values()
 }
@@ -106,12 +109,22 @@ class MedianScheduler(Model):
 
 
 class PbtScheduler(Model):
-    """Population based training: poor trials go on from good ones (Jaderberg et al., arXiv:1711.09846)."""
+    """Population based training: poor members go on from good ones (Jaderberg et al., arXiv:1711.09846)."""
 
     name: Literal["pbt"]
     """Population based training; the alternatives are none, asha and median."""
     perturbation_interval: Epochs = 5
     """Epochs between two exchanges."""
+    quantile_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.25
+    """Which part of the population, the worst, goes on from as large a part, the best."""
+    perturb: Annotated[tuple[Literal["lr", "momentum", "weight_decay"], ...], Field(strict=False, min_length=1)] = (
+        "lr",
+    )
+    """What is changed after that, beginning at the values of the better member."""
+    resample_probability: Annotated[float, Field(ge=0, le=1)] = 0.25
+    """How often a value is drawn anew from its axis, where that is drawn; else it is multiplied by 0.8 or 1.2."""
+    seed: Seed = 0
+    """Seed of the exchanges: the same seed, the same results, the same exchanges."""
 
 
 class Plateau(Model):

@@ -57,8 +57,9 @@ def _count_tag(given: Any) -> str:
 
 
 def _on_divergence(given: dict[str, Any]) -> Literal["continue", "stop"]:
-    """A search or a scheduler has no use for the rest of a run that has diverged."""
-    return "stop" if given["search"].algorithm == "optuna" or given["scheduler"].name != "none" else "continue"
+    """A search or a scheduler has no use for the rest of a run that has diverged, unless another state replaces it."""
+    ends = given["search"].algorithm == "optuna" or given["scheduler"].name in ("asha", "median")
+    return "stop" if ends else "continue"
 
 
 SeedList = Annotated[

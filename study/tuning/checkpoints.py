@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from study.contract.files import STATE_FILE
 from study.contract.records import EpochLine, as_format_2
 from study.plan.planned import PlannedRun, RunKey
+from study.plan.population import origin_of
 from study.results.ledger import Ledger
 from study.results.paths import ResultsDirectory
 from study.tuning.state_files import load_state
@@ -62,6 +63,51 @@ def find_states(ledger: Ledger, results: ResultsDirectory) -> Found:
                     found.states[run.key] = file, place
                     break
     return found
+
+
+class States:
+    """Finds the states of the members of a population.
+
+    Args:
+        ledger: knows the packs and the exchanges.
+        results: the directory, as it is now.
+    """
+
+    def __init__(self, ledger: Ledger, results: ResultsDirectory) -> None:
+        self._ledger, self._listing = ledger, _list_checkpoints(results)
+        self._read: dict[Path, _Content | None] = {}
+
+    def of_member(self, run: RunKey, done: int) -> StateRef | None:
+        """The newest state of a member's run that is no further than its record; None for its beginning.
+
+        After an exchange that is its own, or that of the run whose place it took.
+
+        Raises:
+            LookupError: the state that it took over is gone or damaged.
+        """
+        origin, _ = origin_of(run[0], self._ledger.exchanges, done)
+        own = self._newest(run, origin.epoch if origin else 0, done)
+        if own is not None or origin is None:
+            return own
+        taken = self._newest((origin.trial_id, run[1]), origin.epoch - 1, origin.epoch)
+        if taken is None:
+            raise LookupError(
+                f"{run[0]} went on from {origin.trial_id} at epoch {origin.epoch}, and the checkpoint of seed {run[1]} "
+                "there is gone or damaged: this population cannot go on"
+            )
+        return taken
+
+    def _newest(self, run: RunKey, after: int, until: int) -> StateRef | None:
+        for pack in self._ledger.packs_with(run):
+            for file in self._listing.get(pack, ()):
+                if file not in self._read:
+                    self._read[file] = _read(file, self._ledger, [])
+                content = self._read[file]
+                if content is not None and run in content.runs:
+                    place = content.runs.index(run)
+                    if after < content.epochs[place] <= until:
+                        return file, place
+        return None
 
 
 def newest_state(ledger: Ledger, results: ResultsDirectory, run: PlannedRun) -> "tuple[RunState | None, list[str]]":

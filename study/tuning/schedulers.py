@@ -6,7 +6,7 @@ told again what the records hold, and a later session decides as an undisturbed 
 """
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -139,7 +139,7 @@ class ConfigurationScheduler(FIFOScheduler):
         if trial_id is None or not fresh:
             return TrialScheduler.CONTINUE
         epoch = max(fresh)
-        value = _mean(_statuses(self._ledger, trial_id), epoch, fresh[epoch])
+        value = mean_accuracy(_statuses(self._ledger, trial_id), epoch, fresh[epoch])
         if value is not None and self._judge.ends(trial_id, epoch, value):
             return TrialScheduler.STOP
         return TrialScheduler.CONTINUE
@@ -150,7 +150,7 @@ class ConfigurationScheduler(FIFOScheduler):
         if trial_id is not None:
             statuses = _statuses(self._ledger, trial_id)
             epoch = max(status.epochs_done for status in statuses)
-            value = _mean(statuses, epoch)
+            value = mean_accuracy(statuses, epoch)
             if value is not None:
                 self._judge.remember(trial_id, epoch, value)
 
@@ -177,13 +177,13 @@ def make_scheduler(study: Study, ledger: Ledger) -> ConfigurationScheduler | Non
     if not isinstance(scheduler, AshaScheduler | MedianScheduler):
         return None
     judge = Judge(scheduler, max(map(int, study.axis_values("epochs") or ())))
-    explored = _explored(ledger)
-    for report in sorted(report for name, statuses in explored.items() for report in _reports(name, statuses)):
+    found = explored(ledger)
+    for report in sorted(report for name, statuses in found.items() for report in _reports(name, statuses)):
         if report.decided:
             judge.remember(report.trial_id, report.epoch, report.value)
         else:
             judge.ends(report.trial_id, report.epoch, report.value)
-    for name, statuses in explored.items():
+    for name, statuses in found.items():
         if name in judge.stopped or any(status.reason == "scheduler" for status in statuses):
             judge.stopped.add(name)
             ledger.stop([status.planned.key for status in statuses], "scheduler")
@@ -212,13 +212,13 @@ def _reports(trial_id: str, statuses: list[RunStatus]) -> Iterator[_Report]:
     last = max(status.epochs_done for status in statuses)
     ended = all(status.state in ENDED for status in statuses)
     for epoch in range(1, last + 1):
-        value = _mean(statuses, epoch)
+        value = mean_accuracy(statuses, epoch)
         if value is not None:
             finished = min(status.finished[epoch] for status in statuses if epoch <= status.epochs_done)
             yield _Report(finished, epoch, trial_id, value, decided=epoch < last or ended)
 
 
-def _explored(ledger: Ledger) -> dict[str, list[RunStatus]]:
+def explored(ledger: Ledger) -> dict[str, list[RunStatus]]:
     """The runs of each configuration that is no beginning of a longer one."""
     found: dict[str, list[RunStatus]] = {}
     for key, status in ledger.runs.items():
@@ -231,7 +231,7 @@ def _statuses(ledger: Ledger, trial_id: str) -> list[RunStatus]:
     return [status for (name, _), status in ledger.runs.items() if name == trial_id]
 
 
-def _mean(statuses: list[RunStatus], epoch: int, fresh: Mapping[int, float] | None = None) -> float | None:
+def mean_accuracy(statuses: Sequence[RunStatus], epoch: int, fresh: Mapping[int, float] | None = None) -> float | None:
     """The mean validation accuracy of a configuration after an epoch, in percent; None where nothing is known.
 
     A run that ended before, because it diverged or met a stop rule, counts with its last accuracy; one that has not

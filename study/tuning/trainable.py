@@ -7,6 +7,7 @@ import dataclasses
 import math
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -40,11 +41,12 @@ class RunConfig(TypedDict):
 
 
 class PackConfig(TypedDict):
-    """Ray Tune's ``config`` of a pack, below the key ``pack``."""
+    """Ray Tune's ``config`` of a pack, below the key ``pack``; until is as in ``Pack``."""
 
     pack_id: str
     stage: Stage
     runs: list[RunConfig]
+    until: int | None
 
 
 class Checkpoint(TypedDict):
@@ -88,17 +90,20 @@ class PackSettings:
 
 def config_of(pack: Pack, states: "dict[tuple[str, int], tuple[Path, int]]") -> PackConfig:
     """The pack as Ray Tune's configuration, plain values alone."""
-    stage = pack.runs[0].stage
+    known = states if pack.states is None else pack.states
     return PackConfig(
-        pack_id=pack.pack_id, stage=stage, runs=[_run_config(run, states.get(run.key)) for run in pack.runs]
+        pack_id=pack.pack_id,
+        stage=pack.runs[0].stage,
+        runs=[_run_config(run, pack.values, known.get(run.key)) for run in pack.runs],
+        until=pack.until,
     )
 
 
-def _run_config(run: PlannedRun, state: tuple[Path, int] | None) -> RunConfig:
+def _run_config(run: PlannedRun, values: Mapping[str, Value], state: tuple[Path, int] | None) -> RunConfig:
     return RunConfig(
         trial_id=run.trial_id,
         seed=run.run.seed,
-        configuration=run.run.configuration.as_dict(),
+        configuration={**run.run.configuration.as_dict(), **values},
         state=None if state is None else (str(state[0]), state[1]),
     )
 
@@ -142,7 +147,7 @@ class PackTrainable(tune.Trainable):
         for result in results:
             if result.validation_accuracy is not None:
                 self._validation[result.run].append(result.validation_accuracy)
-        training.drop([result.run for result in results if self._has_ended(result.run, diverged=result.diverged)])
+        training.drop([each.run for each in results if self._has_ended(each.run, each.epoch, diverged=each.diverged)])
         lines = self._lines_of(results)
         self._lines += lines
         described, self._computation = self._computation, None
@@ -214,14 +219,17 @@ class PackTrainable(tune.Trainable):
         )
         # Those that a lost process had dropped.
         begun = [(run, state) for run, state in enumerate(states) if state is not None]
-        training.drop([run for run, state in begun if self._has_ended(run, diverged=state["diverged"])])
+        training.drop([run for run, state in begun if self._has_ended(run, state["epoch"], diverged=state["diverged"])])
         self._states = None
         self._described = describe_device(self._device, training.backend)
         self._computation = describe_computation(self._device)
         return training
 
-    def _has_ended(self, run: int, *, diverged: bool) -> bool:
-        """Whether a run is not to train the epochs that it has left."""
+    def _has_ended(self, run: int, epoch: int, *, diverged: bool) -> bool:
+        """Whether a run is not to train the epochs that it has left, or not in this pack."""
+        until = self._pack["until"]
+        if until is not None and epoch >= until:
+            return True
         if diverged and self._settings.stop_when_diverged:
             return True
         return stop_reason(self._settings.stop, self._validation[run]) is not None

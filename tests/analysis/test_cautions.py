@@ -56,7 +56,7 @@ def test_search_without_validation_is_selected_on_test(tmp_path: Path) -> None:
 
 def test_search_with_validation_is_not(findings: dict[str, Findings]) -> None:
     assert "selected on test" not in said(findings["search"])
-    assert "90 of 120 runs were stopped early by the scheduler" in said(findings["search"])
+    assert "90 of 120 runs were stopped early, by a scheduler or a stop rule" in said(findings["search"])
 
 
 def test_best_at_the_edge(findings: dict[str, Findings]) -> None:

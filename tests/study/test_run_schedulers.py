@@ -10,9 +10,14 @@ from typing import Any
 import optuna
 import pandas as pd
 import pytest
+import torch
 from optuna.trial import TrialState
 
+from study.contract.axes import Configuration
+from study.contract.runs import Run
+from study.data import hold_out, load
 from study.results.machine import available_cpus
+from study.training.loop import Training, run_states
 from tests.study.commands import epoch_lines, run, start, wait_for_epoch, write_space
 
 pytestmark = pytest.mark.slow
@@ -50,9 +55,9 @@ def curves(results: Path) -> Mapping[Any, float]:
     return rows.set_index(["trial_id", "seed", "epoch"])["validation_accuracy"].to_dict()
 
 
-def ends(results: Path) -> list[dict[str, Any]]:
+def events(results: Path, event: str) -> list[dict[str, Any]]:
     lines = [json.loads(text) for text in (results / "plan.jsonl").read_text().splitlines()]
-    return [line for line in lines if line["event"] == "end"]
+    return [line for line in lines if line["event"] == event]
 
 
 def by_rate(rows: list[tuple[Any, ...]]) -> dict[float, set[tuple[Any, ...]]]:
@@ -75,7 +80,7 @@ def test_asha_ends_the_poor_and_a_killed_driver_changes_nothing(tmp_path):
     assert fates[0.05] == {("stopped", 2, "scheduler")}
     assert fates[1e-7] == fates[1e-6] == {("stopped", 1, "scheduler")}
     assert fates[1e30] == {("completed", 1, "")}  # its loss left the numbers
-    stopped = [line for line in ends(whole) if line["reason"] == "scheduler"]
+    stopped = [line for line in events(whole, "end") if line["reason"] == "scheduler"]
     assert {name for line in stopped for name, _ in line["runs"]} >= {"0001", "0003"}
     assert all(len({name for name, _ in line["runs"]}) == 1 for line in stopped)
 
@@ -144,3 +149,80 @@ def test_a_search_knows_what_the_scheduler_ended(tmp_path):
     assert {trial.params["lr"] for trial in search.trials if trial.state == TrialState.PRUNED} == stopped
     assert len(search.trials) == 6
     assert all(trial.intermediate_values for trial in search.trials)
+
+
+POPULATION = """\
+name: population
+data: digits
+space:
+  num_blocks: 0
+  lr: {grid: [0.1, 1.0e-7, 0.05, 1.0e-6]}
+  epochs: 5
+seeds: 2
+validation: 100
+scheduler: {name: pbt, perturbation_interval: 2, resample_probability: 0}
+"""
+
+
+def test_a_population_exchanges_states_and_a_killed_driver_changes_nothing(tmp_path):
+    folders = [tmp_path / name for name in ("whole", "killed")]
+    for folder in folders:
+        folder.mkdir()
+        write_space(folder, POPULATION)
+    ran = run(folders[0] / "space.yaml", "--results", "out")
+    assert ran.returncode == 0, ran.stderr
+    whole = folders[0] / "out"
+    assert {row[2:] for row in table(whole)} == {("completed", 5, "")}
+    exchanges = events(whole, "exchange")
+    assert [each["epoch"] for each in exchanges] == [2, 4]
+    (move,) = exchanges[0]["moves"]
+    assert (move["trial_id"], move["source"]) == ("0001", "0000")
+    assert move["values"]["lr"] in (pytest.approx(0.08), pytest.approx(0.12))
+    assert {seed: recorded(whole, "0001", seed) for seed in (0, 1)} == {
+        seed: computed(seed, [(1e-7, 2, False), (0.1, 2, False), (move["values"]["lr"], 5, True)]) for seed in (0, 1)
+    }
+
+    assert "population based training: members went on from" in (whole / "report" / "report.html").read_text()
+
+    killed = folders[1] / "out"
+    for trial_id, epoch in (("0002", 1), ("0001", 3)):
+        with start(folders[1] / "space.yaml", "--results", "out", "--resume") as process:
+            wait_for_epoch(killed, epoch, process, trial_id)
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(60)
+    ran = run(folders[1] / "space.yaml", "--results", "out", "--resume")
+    assert ran.returncode == 0, ran.stderr
+    assert [each["moves"] for each in events(killed, "exchange")] == [each["moves"] for each in exchanges]
+    assert curves(killed) == curves(whole)
+    more = run(folders[1] / "space.yaml", "--results", "out", "--extend", "--set", "seeds=3")
+    assert more.returncode == 2
+    assert "takes no new members" in more.stderr
+
+
+def recorded(results: Path, trial_id: str, seed: int) -> list[float]:
+    rows = [row for row in epoch_lines(results, trial_id) if seed in row["seeds"]]
+    return [row["validation_accuracy"][row["seeds"].index(seed)] for row in rows]
+
+
+def computed(seed: int, parts: list[tuple[float, int, bool]]) -> list[float]:
+    """Validation accuracies that a member must have had, from lone runs.
+
+    Args:
+        seed: of the run.
+        parts: learning rate, the epoch to train to, and whether from the state of the part before; the first part's
+            accuracies are the member's, those of its origin are not.
+    """
+    torch.set_num_threads(1)
+    data = hold_out(load("digits", Path("unused")), 100)
+    found: list[float] = []
+    state = None
+    for number, (lr, until, goes_on) in enumerate(parts):
+        if not goes_on:
+            state = None
+        training = Training([Run(Configuration(num_blocks=0, lr=lr, epochs=5), seed)], data, states=[state])
+        while not training.finished and training.state_dict()["epoch"][0] < until:
+            (result,) = training.run_epoch()
+            if number != 1:
+                found.append(result.validation_accuracy or 0.0)
+        state = run_states(training.state_dict())[0]
+    return found

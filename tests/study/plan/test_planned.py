@@ -1,7 +1,5 @@
-import pytest
-
 from study.contract.axes import Configuration
-from study.plan.planned import PlanError, Planned, describe, missing, planned_by, runs_of
+from study.plan.planned import Planned, describe, missing, planned_by, runs_of
 from study.space import load_study
 from tests.study.commands import write_space
 
@@ -19,23 +17,6 @@ def test_a_grid_asks_for_every_combination_with_every_seed(tmp_path):
     ]
     assert {each.seeds for each in plan} == {(4, 7)}
     assert [run.key for run in runs_of(plan)][:3] == [("0000", 4), ("0000", 7), ("0001", 4)]
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("scheduler: {name: pbt}\nspace: {}", "scheduler.name pbt"),
-    ],
-)
-def test_what_this_version_cannot_plan_is_refused(tmp_path, text, words):
-    study = load_study(write_space(tmp_path, f"name: a\nvalidation: 10\n{text}\n"))
-    with pytest.raises(PlanError, match=words):
-        planned_by(study)
-
-
-def test_a_search_knows_nothing_beforehand(tmp_path):
-    text = "name: a\nvalidation: 10\nsearch: {algorithm: optuna, samples: 2}\nspace: {lr: {choice: [0.1, 0.2]}}\n"
-    assert planned_by(load_study(write_space(tmp_path, text))) == []
 
 
 def test_missing_are_seeds_and_configurations_that_are_not_held():

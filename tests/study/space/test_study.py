@@ -73,6 +73,7 @@ def test_a_small_file_is_enough_and_means_the_notebook(tmp_path: Path) -> None:
         ("search: {algorithm: random, samples: 2}", "continue"),
         ("search: {algorithm: optuna, samples: 2}", "stop"),
         ("search: {algorithm: random, samples: 2}\nscheduler: {name: median}", "stop"),
+        ("search: {algorithm: random, samples: 2}\nscheduler: {name: pbt}", "continue"),
         ("search: {algorithm: random, samples: 2}\nscheduler: {name: median}\non_divergence: continue", "continue"),
     ],
 )
@@ -255,9 +256,9 @@ def test_rules_hold_for_a_study_made_in_python_too() -> None:
          "from every axis: write choice instead of grid"),
         ("space: {lr: {choice: [0.1]}}\nsearch: {algorithm: optuna, samples: 1}", "validation: should be above 0 "
          "(5000, say): search.algorithm optuna selects by validation accuracy, never by test accuracy"),
-        ("space: {lr: {choice: [0.1]}}\nscheduler: {name: pbt}\nsearch: {algorithm: optuna, samples: 1}", "validation: "
-         "should be above 0 (5000, say): search.algorithm optuna and scheduler.name pbt select by validation accuracy, "
-         "never by test accuracy"),
+        ("space: {lr: {choice: [0.1]}}\nscheduler: {name: median}\nsearch: {algorithm: optuna, samples: 1}",
+         "validation: should be above 0 (5000, say): search.algorithm optuna and scheduler.name median select by "
+         "validation accuracy, never by test accuracy"),
         ("space: {epochs: 8}\nvalidation: 9\nscheduler: {name: asha, grace_period: 9}", "scheduler.grace_period: 9 "
          "epochs are more than the 8 that a trial has (space.epochs)"),
         ("space: {epochs: 9}\nvalidation: 9\nscheduler: {name: asha, reduction_factor: 3, brackets: 4}",
@@ -266,6 +267,12 @@ def test_rules_hold_for_a_study_made_in_python_too() -> None:
          "samples: 1}", "space.epochs: should give one number of epochs: scheduler.name asha compares trials by epoch"),
         ("configurations: [{epochs: 2}, {epochs: 3}]\nvalidation: 9\nscheduler: {name: median}", "configurations: "
          "should give one number of epochs: scheduler.name median compares trials by epoch"),
+        ("space: {num_blocks: {grid: [1, 3]}}\nvalidation: 9\nscheduler: {name: pbt}", "space.num_blocks: should give "
+         "num_blocks one value: with pbt lr, momentum and weight_decay may differ"),
+        ("space: {lr: {grid: [1, 2]}}\nvalidation: 9\nscheduler: {name: pbt}\ncompare: {across: lr}", "compare.across: "
+         "is not for scheduler.name pbt: a member's values change while it trains, so it cannot be compared by them"),
+        ("space: {lr: {grid: [1, 2]}}\nvalidation: 9\nscheduler: {name: pbt}\non_divergence: stop", "on_divergence: is "
+         "not for scheduler.name pbt: a member that has diverged takes over another one's state"),
         ("space: {}\nseeds: 3\nvalidation: 9\nscheduler: {name: asha}\nresources: {pack: 2}", "resources.pack: should "
          "be auto, or 3 or more: scheduler.name asha needs all seeds of a configuration in a pack"),
         ("space: {}\nstop: {target: 50, plateau: {epochs: 2}}", "validation: should be above 0 (5000, say): "
