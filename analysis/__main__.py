@@ -1,4 +1,4 @@
-"""The command line: python -m analysis RESULTS [MORE_RESULTS ...] [--out DIR] [--formats svg,png,pdf]."""
+"""The command line: python -m analysis RESULTS [MORE_RESULTS ...] [--out DIR] [--style paper] [--formats svg,pdf]."""
 
 import argparse
 import io
@@ -17,6 +17,10 @@ FORMATS_HELP = (
     "of the figure files, any of svg,png,pdf (default svg,png); formats that an earlier report left "
     "in DIR are drawn again too, so that none is out of date"
 )
+STYLE_HELP = (
+    "paper: figure files without titles and source lines, one or two columns wide, at 300 dpi, and the tables as LaTeX "
+    "too; the page stays as it is"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,13 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=folder, metavar="DIR", help="default: RESULTS/report, or RESULTS/report-joined with MORE_RESULTS"
     )
+    parser.add_argument("--style", choices=("report", "paper"), default="report", help=STYLE_HELP)
     parser.add_argument("--formats", default="svg,png", help=FORMATS_HELP)
     options = parser.parse_args(arguments)
     formats = tuple(name for part in options.formats.split(",") if (name := part.strip()))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal or file that cannot hold '±' or the name of a study
     try:
-        report = write_report(options.results, options.out, formats, options.more)
+        report = write_report(options.results, options.out, formats, options.more, options.style)
     except (ResultsError, ReportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
@@ -12,7 +13,7 @@ from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 
-from analysis import page, style, tables, words
+from analysis import latex, page, style, tables, words
 from analysis.axes import short_title
 from analysis.captions import TABLES
 from analysis.cautions import cautions
@@ -58,11 +59,16 @@ class Report:
 
 
 def write_report(
-    directory: Path, out: Path | None = None, formats: Sequence[str] = ("svg", "png"), more: Sequence[Path] = ()
+    directory: Path,
+    out: Path | None = None,
+    formats: Sequence[str] = ("svg", "png"),
+    more: Sequence[Path] = (),
+    look: style.Style = "report",
 ) -> Report:
     """Write figures, tables and the page from a results directory.
 
     more: results directories to join with the first (`joined.read_all`).
+    look: "paper" makes the figure files for a paper (`style.theme`) and writes the tables as LaTeX too; the page stays.
     out: where to, DIRECTORY/report unless given, DIRECTORY/report-joined with more.
     formats: of the figure files, any of svg, png, pdf;
     those that an earlier report left in `out` are drawn again too, so that no figure there shows
@@ -75,7 +81,7 @@ def write_report(
     findings = find(read_all([directory, *more]))
     out = out or directory / (f"{REPORT}-joined" if more else REPORT)
     redrawn = tuple(kind for kind in _prepare(out) if kind not in formats)
-    drawn, left_out, numbers = _draw_all(findings, out / "figures", (*formats, *redrawn))
+    drawn, left_out, numbers = _draw_all(findings, out / "figures", (*formats, *redrawn), look)
     times = tables.time_table(findings)
     shown = {
         "summary": tables.summary(findings, times),
@@ -87,6 +93,8 @@ def write_report(
     }
     shown = {name: table for name, table in shown.items() if len(table)}
     tables.write({**shown, **numbers}, out / "tables")
+    if look == "paper":
+        latex.write(findings, shown, out / "tables")
     report = Report(
         out=out,
         findings=findings,
@@ -205,7 +213,7 @@ def _prepare(out: Path) -> list[str]:
     files = {kind: [out / "figures" / f"{entry.name}.{kind}" for entry in CATALOGUE] for kind in style.FORMATS}
     found = [kind for kind, paths in files.items() if any(path.exists() for path in paths)]
     old = [path for paths in files.values() for path in paths]
-    old += [out / "tables" / f"{name}.csv" for name in TABLES]
+    old += [out / "tables" / f"{name}.{kind}" for name in TABLES for kind in ("csv", "tex")]
     for entry in CATALOGUE:
         old += [out / "tables" / f"{entry.numbers}.csv", *(out / "tables").glob(f"{entry.numbers}_*.csv")]
     for path in old:
@@ -218,8 +226,14 @@ def failed(error: Exception) -> str:
     return f"it could not be drawn ({type(error).__name__}: {first_line(error)}); please report this"
 
 
+def _files(entry: Entry, info: Any, formats: Sequence[str], look: style.Style) -> dict[str, bytes]:
+    with style.theme(look):
+        figure = entry.draw(info)
+        return {kind: style.render(figure, kind) for kind in dict.fromkeys(formats)}
+
+
 def _draw_all(
-    findings: Findings, directory: Path, formats: Sequence[str]
+    findings: Findings, directory: Path, formats: Sequence[str], look: style.Style
 ) -> tuple[list[Drawn], list[tuple[str, str]], dict[str, pd.DataFrame]]:
     drawn, left_out, numbers = [], [], {}
     for entry in CATALOGUE:
@@ -232,16 +246,15 @@ def _draw_all(
             left_out.append((entry.heading, failed(error)))
             continue
         try:
-            with style.theme():
-                figure = entry.draw(info)
-                files = {kind: style.render(figure, kind) for kind in dict.fromkeys(("svg", *formats))}
+            shown = _files(entry, info, ("svg", *formats) if look == "report" else ("svg",), "report")
+            files = shown if look == "report" else _files(entry, info, formats, look)
         except Exception as error:
             left_out.append((entry.heading, failed(error)))
             continue
         paths = [directory / f"{entry.name}.{kind}" for kind in formats]
         for path in paths:
             path.write_bytes(files[path.suffix[1:]])
-        drawn.append(Drawn(entry, tuple(paths), files["svg"]))
+        drawn.append(Drawn(entry, tuple(paths), shown["svg"]))
         for part, table in {"": info.table, **getattr(info, "more", {})}.items():
             numbers.setdefault(entry.numbers + part, tables.labelled(findings, table))
     return drawn, left_out, numbers

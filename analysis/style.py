@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -16,10 +16,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from analysis.axes import Labels, numeric
 
 FORMATS = ("svg", "png", "pdf")
+Style = Literal["report", "paper"]
+COLUMNS = (3.4, 7.0)  # inches, of one column of a paper and of two
+REPORT_DPI, PAPER_DPI = 160.0, 300.0
 MARKERS = "os^DvPX*"
 BAD = "#b2182b"
 GREY = "0.45"
@@ -60,19 +64,31 @@ class Look:
 
 
 @contextmanager
-def theme() -> Iterator[None]:
-    """Use the project's look within the block; matplotlib's global settings come back after it."""
+def theme(style: Style = "report") -> Iterator[None]:
+    """Use the project's look within the block; matplotlib's global settings come back after it.
+
+    style: "paper" leaves out titles and source lines, which a paper says in its captions, and makes figures one or two
+    columns wide, at 300 dpi.
+    """
     settings: Any = {**sns.axes_style("whitegrid"), **_SETTINGS, "grid.color": "0.9"}
+    if style == "paper":
+        settings |= {name: 7 for name, value in _SETTINGS.items() if name.endswith("size") and isinstance(value, int)}
+        settings |= {"savefig.dpi": PAPER_DPI, "lines.linewidth": 1.2}
     with mpl.rc_context(settings):
         yield
 
 
-def looks(axis: str | None, levels: Sequence[Any]) -> dict[Any, Look]:
+def for_paper() -> bool:
+    """Whether the figures of this block are for a paper."""
+    return mpl.rcParams["savefig.dpi"] == PAPER_DPI
+
+
+def looks(axis: str | None, levels: Sequence[Any], ordered: bool = False) -> dict[Any, Look]:
     """Give every level a colour that colour-blind readers can tell apart, and a marker.
 
-    More than four levels of a numeric axis get an ordered palette.
+    More than four levels of a numeric axis get an ordered palette, and all where that is asked for.
     """
-    if axis is not None and numeric(axis) and len(levels) > 4:
+    if ordered or (axis is not None and numeric(axis) and len(levels) > 4):
         colors: Any = sns.color_palette("viridis", len(levels))
     else:
         colors = [c for i, c in enumerate(sns.color_palette("colorblind")) if i not in (5, 6, 8)]
@@ -94,11 +110,19 @@ def grid(rows: int, columns: int, width: float, height: float, **options: Any) -
 
 
 def finish(figure: Figure, title: str, source: str, handles: Sequence[Any] = ()) -> Figure:
-    """Add the title, the source line below and, beside the panels, the legend."""
-    figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
-    lines = textwrap.fill(source, int(18 * figure.get_figwidth()))
-    figure.supxlabel(lines, x=0.01, ha="left", fontsize=7, color=GREY)
-    if handles:
+    """Add the title, the source line below and, beside the panels, the legend; for a paper the legend alone."""
+    column = COLUMNS[-1]
+    if for_paper():
+        width, height = figure.get_size_inches()
+        column = min(COLUMNS, key=lambda inches: abs(inches - width))
+        figure.set_size_inches(column, height * min(1.0, max(0.6, column / width)))
+    else:
+        figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
+        lines = textwrap.fill(source, int(18 * figure.get_figwidth()))
+        figure.supxlabel(lines, x=0.01, ha="left", fontsize=7, color=GREY)
+    if handles and for_paper():
+        figure.legend(handles=list(handles), loc="outside lower center", ncols=4 if column > COLUMNS[0] else 2)
+    elif handles:
         figure.legend(handles=list(handles), loc="outside right center", alignment="left")
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once, not again for every file format
@@ -133,6 +157,11 @@ def log_axis(axis: Any, values: Sequence[float]) -> None:
         axis.set_ticks([], minor=True)
 
 
+def whole_epochs(ax: Axes) -> None:
+    """Put the ticks of an axis of epochs at whole numbers."""
+    ax.xaxis.set_major_locator(MaxNLocator(nbins="auto", steps=[1, 2, 5, 10], integer=True))
+
+
 def zero_line(ax: Axes, across: bool = True) -> None:
     """Draw the line of no difference, level or (across=False) upright."""
     (ax.axhline if across else ax.axvline)(0, color="0.3", lw=0.8, zorder=1)
@@ -163,8 +192,9 @@ def jitter(groups: pd.Series, seeds: pd.Series, width: float = 0.16) -> np.ndarr
     return (order / count * 2 - 1) * width if seeds.nunique() > 1 else np.zeros(len(groups))
 
 
-def render(figure: Figure, kind: str, dpi: int = 160) -> bytes:
-    """Return the figure as the bytes of an svg, png or pdf file."""
+def render(figure: Figure, kind: str, dpi: float | None = None) -> bytes:
+    """Return the figure as the bytes of an svg, png or pdf file; dpi: by default that of the style."""
     buffer = io.BytesIO()
+    dpi = dpi or (PAPER_DPI if for_paper() else REPORT_DPI)
     figure.savefig(buffer, format=kind, dpi=dpi, metadata=_METADATA[kind])
     return buffer.getvalue()

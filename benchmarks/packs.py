@@ -49,7 +49,7 @@ def measure(packs: int) -> tuple[float, float]:
     from study.space import Study
     from study.tuning.tuner import PackSearcher, make_tuner
 
-    with connected(None), tempfile.TemporaryDirectory() as folder:
+    with connected(None, str), tempfile.TemporaryDirectory() as folder:
         results = ResultsDirectory(Path(folder))
         results.records.mkdir()
         ledger, _ = open_ledger(results, stop_when_diverged=False)

@@ -166,7 +166,7 @@ def _say_what_trains(
     study, remaining = request.study, ledger.remaining()
     epochs = sum(ledger.runs[run.key].epochs_left for run in remaining)
     each = f"({amounts(wanted)} each)"
-    if packs:
+    if packs or growth.finished:
         request.note(
             console,
             f"{study.name} on {images}: {len(remaining)} of {counted(len(ledger.runs), 'run')} to train, "

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from rich.console import Console
 
-from study.contract.axes import AXES, Configuration
+from study.contract.axes import AXES, Configuration, number
 
 # Said of every configuration; the other axes only where they differ from the notebook's recipe.
 _ALWAYS = ("batch_norm", "lr", "epochs")
@@ -15,10 +15,10 @@ def say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def counted(number: float, thing: str) -> str:
+def counted(count: float, thing: str) -> str:
     """So many of a thing: 1 run, 2 runs, 0.5 GPUs."""
-    shown = f"{number:g}" if isinstance(number, float) else f"{number:,}"
-    return f"{shown} {thing}{'' if number == 1 else 's'}"
+    shown = f"{count:g}" if isinstance(count, float) else f"{count:,}"
+    return f"{shown} {thing}{'' if count == 1 else 's'}"
 
 
 def describe(configuration: Configuration, digits: Mapping[str, int | None] | None = None) -> str:
@@ -66,12 +66,23 @@ def byte_size(count: float) -> str:
     return f"{count:,.1f} TiB"
 
 
+def as_yaml(value: object) -> str:
+    """A setting as a space file has it, in a line: true, [0, 1], {grid: [25, 51]}."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {as_yaml(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(as_yaml, value)) + "]"
+    return number(value) if isinstance(value, float) else str(value)
+
+
 def ranges(numbers: Iterable[int]) -> str:
     """Whole numbers in rising order, runs of neighbours as one: ``0-4, 7``."""
     parts: list[list[int]] = []
-    for number in sorted(numbers):
-        if parts and number == parts[-1][-1] + 1:
-            parts[-1].append(number)
+    for each in sorted(numbers):
+        if parts and each == parts[-1][-1] + 1:
+            parts[-1].append(each)
         else:
-            parts.append([number])
+            parts.append([each])
     return ", ".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts)

@@ -11,7 +11,7 @@ from rich.console import Console
 from study.cluster.resources import Amounts, shortage
 from study.contract import files
 from study.data import ImageData
-from study.phrasing import say
+from study.phrasing import as_yaml, say
 from study.plan.planned import Planned, describe, missing, planned_by
 from study.results import provenance
 from study.results.paths import ResultsDirectory
@@ -228,7 +228,7 @@ def _different_keys(ours: Mapping[str, Any], theirs: Mapping[str, Any], path: st
         if isinstance(value, Mapping) and isinstance(other, Mapping) and value.keys() == other.keys():
             yield from _different_keys(value, other, f"{path}{key}.")
         elif value != other:
-            yield f"{path}{key} is {value}, there {other}"
+            yield f"{path}{key} is {as_yaml(value)}, there {as_yaml(other)}"
 
 
 @contextmanager

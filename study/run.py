@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a study; the exit status is one of ``study.exit_status``."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     with sturdy_output(), interrupts.ends_as_interrupts():
         try:
             return _run(options, command_line(arguments))
@@ -88,7 +88,8 @@ def command_line(arguments: Sequence[str]) -> str:
     return shlex.join([str(python), "-m", "study.run", *arguments])
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """The options of the command."""
     parser = argparse.ArgumentParser(
         prog="python -m study.run",
         description="Train every configuration of a space file over several seeds and compare them.",

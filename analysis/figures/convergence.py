@@ -4,6 +4,7 @@ One panel for every combination of the axes but the one in colours; above 12 pan
 one faint line a condition and, where a validation set allows to choose, the best five in colour.
 """
 
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,12 +115,14 @@ def draw(info: Info) -> Figure:
         for ax, measures in ((above, tuple(MEASURES)), (below, ("train_loss",))):
             for level, condition in facet.conditions.items():
                 _draw_condition(ax, info, condition, styles[level], measures)
-            ax.set(xlabel="", ylabel="", xlim=_range(info, facet))
+            ax.set(xlabel="", ylabel="", xlim=_range(info))
             ax.set_yscale("log" if measures == ("train_loss",) and limits.log_loss else "linear")
             ax.set_ylim(*(limits.loss if measures == ("train_loss",) else limits.accuracy))
-        above.set_title(facet.title)
+        above.set_title(textwrap.fill(facet.title, int(9 * max(width, 4.2 / columns))))
         above.tick_params(labelbottom=False)
-        if info.amount != "epoch":
+        if info.amount == "epoch":
+            style.whole_epochs(below)
+        else:
             below.locator_params(axis="x", nbins=4)
         if info.amount == "epoch" or columns <= 3 or column == columns // 2:
             below.set_xlabel(AMOUNTS[info.amount])  # once a row where it is as wide as two panels
@@ -197,13 +200,11 @@ def _losses(info: Info) -> tuple[float, float]:
     return 0.0, 1.0
 
 
-def _range(info: Info, facet: Facet) -> tuple[float, float]:
-    """The range along the x-axis: of all epochs, so that panels compare; of the panel's own steps or seconds."""
-    single = info.single
+def _range(info: Info) -> tuple[float, float]:
+    """The range along the x-axis, the same in all panels, so that they compare."""
+    end = float(info.single[info.amount].max())
     if info.amount != "epoch":
-        end = float(single.loc[single["condition"].isin(facet.conditions.values()), info.amount].max())
         return -0.03 * end, 1.03 * end
-    end = float(single["epoch"].max())
     edge = 0.03 * end + (0.5 if end == 1 else 0)
     return min(1.0, end) - edge, end + edge
 

@@ -1,5 +1,6 @@
 """Forest plot: every difference with its intervals against the zone that does not matter."""
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,6 +13,7 @@ from analysis.findings import Findings
 from analysis.tables import comparison_rows
 
 MOST_ROWS = 40
+MOST_EXPLORATORY = 20
 # Colour and marker of a verdict.
 VERDICTS = {
     "better": ("#0173b2", "o"),
@@ -41,7 +43,7 @@ class Info:
 def info(findings: Findings) -> Info:
     """Return the comparisons that have a difference, the declared first.
 
-    Exploratory ones are left out when the figure would have more than 40 rows. Raises NoDataError
+    Exploratory ones only where nothing was asked for, the largest differences of them. Raises NoDataError
     without any comparison of finished runs.
     """
     table = findings.comparisons
@@ -49,10 +51,9 @@ def info(findings: Findings) -> Info:
         table = table[table["difference"].notna()]
     if table.empty:
         raise NoDataError("no two conditions to compare have finished runs")
-    shown = table
-    if len(table) > MOST_ROWS:
-        declared = table[table["family"] != "exploratory"]
-        shown = (declared if len(declared) else table).head(MOST_ROWS)
+    asked = table[table["family"] != "exploratory"]
+    largest = table["difference"].abs().sort_values(ascending=False, kind="stable").index
+    shown = asked.head(MOST_ROWS) if len(asked) else table.loc[largest[:MOST_EXPLORATORY]]
     d = findings.question.meaningful
     limits = pd.DataFrame(shown["joint_interval"].tolist(), columns=["low", "high"])
     rows = shown.to_dict("records")
@@ -62,8 +63,7 @@ def info(findings: Findings) -> Info:
         meaningful=d,
         measure=findings.question.measure,
         left_out=len(table) - len(shown),
-        source=f"{findings.source}. Thick: 95 % interval ({_methods(shown)}); thin: the one that the verdict "
-        f"was read off. Shaded: ±{d:g}, too small to matter." + beyond([limits], -100.0),
+        source=f"{findings.source}. {_how(shown)}Shaded: ±{d:g}, too small to matter." + beyond([limits], -100.0),
     )
 
 
@@ -111,6 +111,17 @@ def draw(info: Info) -> Figure:
     if info.left_out:
         source += f" {info.left_out} more comparisons are in tables/comparisons.csv."
     return style.finish(figure, "Differences between conditions", source)
+
+
+def _how(table: pd.DataFrame) -> str:
+    """What the lines are, as far as there are any."""
+    own, judged = (
+        any(not math.isnan(low) for low, _ in table[name].tolist()) for name in ("interval", "joint_interval")
+    )
+    if not own:
+        return "One run a condition: no intervals. "
+    thin = "; thin: the one that the verdict was read off" if judged else ""
+    return f"Thick: 95 % interval ({_methods(table)}){thin}. "
 
 
 def _methods(table: pd.DataFrame) -> str:

@@ -91,6 +91,7 @@ def draw(info: Info) -> Figure:
         for (side, measure), rows in means.groupby(["side", "measure"]):
             _curve(left, rows, "mean", looks[side], MEASURES[str(measure)])
         _difference(right, info, number)
+        style.whole_epochs(left)
         style.keep_within(left)
         style.keep_within(right, -100.0)
         left.set(ylabel="Accuracy (%)", xlabel="Epoch")
@@ -148,10 +149,9 @@ def _choose(findings: Findings) -> list[Pair]:
         return declared[:MOST_PAIRS]
     within = findings.within or findings.across
     alone = [p for p in pairs if _only_differ_in(findings, p, within)]
-    for family in ("baseline", "exploratory"):
-        for choice in (alone, pairs):
-            if found := [p for p in choice if p.family == family]:
-                return found[:1]
+    for choice in (alone, pairs):
+        if found := [p for p in choice if p.family == "baseline"]:
+            return found[:1]
     return []
 
 

@@ -10,8 +10,10 @@ from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.axes import Labels, title
-from analysis.figures.common import NoDataError, beyond, finished_runs, in_order, levels, summarise
+from analysis.figures.common import beyond, finished_runs, in_order, levels, summarise
 from analysis.findings import MOST_DISTINCT, Findings
+
+WIDE = 6.0  # inches
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Info:
 def info(findings: Findings, names: dict[str, str], heading: str, unit: str, zero: bool = False) -> Info:
     """Return every run's value by the axis asked for; other axes are spelled out in the ticks.
 
-    Raises NoDataError when no run has ended or the axis has too many values to be told apart.
+    Of more than MOST_DISTINCT groups those with the highest accuracy. Raises NoDataError when no run has ended.
     """
     runs = finished_runs(findings)
     across, within = findings.across, findings.within
@@ -51,16 +53,19 @@ def info(findings: Findings, names: dict[str, str], heading: str, unit: str, zer
     places = findings.conditions[along].drop_duplicates() if along else None
     if places is not None:
         places = in_order(places, along)
-    if places is not None and len(places) > 2 * MOST_DISTINCT:
-        raise NoDataError(f"{len(places)} groups are too many to show side by side; see the tables")
     keys = [tuple(row) for row in places.itertuples(index=False)] if places is not None else [()]
+    rows = list(zip(*(runs[a] for a in along), strict=True)) if along else [()] * len(runs)
+    measure = "validation_accuracy" if findings.has_validation else "test_accuracy"
+    keys, left_out = _selected(keys, rows, runs[measure])
+    kept = [key in keys for key in rows]
+    runs, rows = runs[kept], [key for key in rows if key in keys]
     ticks = [_tick(findings.labels, along, key) for key in keys]
     place_of = {key: number for number, key in enumerate(keys)}
-    rows = list(zip(*(runs[a] for a in along), strict=True)) if along else [()] * len(runs)
     marked = runs.assign(place=[place_of[key] for key in rows], level=runs[within] if within else "all")
     columns = ["condition", "place", "level", "seed", "diverged"]
     long = marked.melt(columns, list(names), "measure", "value").dropna(subset="value")
     table = summarise(long, ["measure", "place", "level", "condition"], "value")
+    chosen = measure.removesuffix("_accuracy")
     return Info(
         runs=long,
         table=table,
@@ -74,29 +79,52 @@ def info(findings: Findings, names: dict[str, str], heading: str, unit: str, zer
         unit=unit,
         zero=zero,
         source=f"{findings.source}. Every run a point; mean with 95 % Student-t interval."
+        + (
+            f" The {len(keys)} groups with the highest {chosen} accuracy; {left_out} more are in the tables."
+            if left_out
+            else ""
+        )
         + ("" if zero else beyond([table])),
     )
 
 
+def _selected(
+    keys: list[tuple[Any, ...]], rows: list[tuple[Any, ...]], values: pd.Series
+) -> tuple[list[tuple[Any, ...]], int]:
+    """The groups to show, in their order, and how many are left out."""
+    if len(keys) <= MOST_DISTINCT:
+        return keys, 0
+    mean = values.groupby(pd.Series(rows, index=values.index)).mean()
+    best = set(mean.nlargest(MOST_DISTINCT).index)
+    return [key for key in keys if key in best], len(keys) - len(best)
+
+
 def draw(info: Info) -> Figure:
     """Draw one panel a measure."""
-    width = max(3.4 if len(info.names) == 1 else 2.8, 0.5 + 0.36 * len(info.ticks) * max(len(info.hues), 1.5))
-    figure, axes = style.grid(1, len(info.names), width, 2.9, sharey=True)
+    each = 0.8 if any("\n" in tick for tick in info.ticks) else 0
+    width = max(
+        3.4 if len(info.names) == 1 else 2.8,
+        each * len(info.ticks),
+        0.5 + 0.36 * len(info.ticks) * max(len(info.hues), 1.5),
+    )
+    panels = (len(info.names), 1) if width > WIDE else (1, len(info.names))  # wide ones below each other
+    figure, axes = style.grid(*panels, width, 2.9, sharey=True)
     styles = style.looks(info.within, info.hues)
-    for ax, (measure, name) in zip(axes[0], info.names.items(), strict=True):
+    for ax, (measure, name) in zip(axes.ravel(), info.names.items(), strict=True):
         for number, level in enumerate(info.hues):
             offset = (number - (len(info.hues) - 1) / 2) * 0.8 / len(info.hues)
             _draw_level(ax, info, measure, level, styles[level], offset)
         ax.set_xticks(range(len(info.ticks)), info.ticks)
         if max(map(len, info.ticks)) > 12:
-            ax.tick_params(axis="x", rotation=60)
+            ax.tick_params(axis="x", labelsize=6.5)
         ax.set(
             xlabel=info.title, ylabel="", xlim=(-0.6, len(info.ticks) - 0.4), title=name if len(info.names) > 1 else ""
         )
         ax.grid(False, axis="x")
         if info.zero:
             style.zero_line(ax)
-    axes[0, 0].set_ylabel(info.unit)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(info.unit)
     if not info.zero:
         style.keep_within(axes[0, 0])
     handles: list[Any] = style.level_handles(info.within, styles, info.labels)
@@ -149,4 +177,4 @@ def _tick(labels: Labels, axes: list[str], key: tuple[Any, ...]) -> str:
         return ""
     if len(axes) == 1:
         return labels.text(axes[0], key[0])
-    return ", ".join(labels.phrase(a, v) for a, v in zip(axes, key, strict=True))
+    return "\n".join(labels.phrase(a, v) for a, v in zip(axes, key, strict=True))

@@ -71,7 +71,10 @@ def draw(info: Info) -> Figure:
     style.zero_line(left, across=False)
     seeds = sorted(info.runs["seed"].unique())
     few = len(seeds) <= MOST_SEEDS
-    looks = style.looks(None, seeds) if few else {seed: style.Look("0.3", "o") for seed in seeds}
+    # Greys: the colours of the other figures stand for the levels of an axis.
+    shades = np.linspace(0.1, 0.6, len(seeds))
+    markers = style.MARKERS if few else "o"
+    looks = {s: style.Look(f"{shades[i]:.2f}", markers[i % len(markers)]) for i, s in enumerate(seeds)}
     for seed, rows in info.runs.groupby("seed"):
         look = looks[seed]
         sns.scatterplot(

@@ -15,6 +15,8 @@ from analysis.figures.common import NoDataError, beyond, finished_runs, summaris
 from analysis.findings import Findings
 
 MOST_LINES = 8
+MOST_TICKS = 9
+WIDE = 1e4
 MEASURES = {"test_accuracy": "-", "train_accuracy": "--"}
 
 
@@ -37,6 +39,21 @@ class Info:
     heading: str
     unit: str
     source: str
+
+    @property
+    def values(self) -> list[float]:
+        """The values of the axis, ascending."""
+        return sorted(float(x) for x in self.runs["x"].unique())
+
+    @property
+    def even(self) -> bool:
+        """Whether the values stand at even distances: few, but too far apart to be read on a scale."""
+        values = self.values
+        return len(values) <= MOST_TICKS and values[0] > 0 and values[-1] > WIDE * values[0]
+
+    def place(self, x: pd.Series) -> pd.Series:
+        """Where values stand along the axis."""
+        return x.map({value: place for place, value in enumerate(self.values)}) if self.even else x
 
 
 def info(findings: Findings, axis: str, heading: str) -> Info:
@@ -83,13 +100,14 @@ def draw(info: Info) -> Figure:
         for measure in measures:
             _draw_series(ax, info, name, measure, looks[name])
     style.keep_within(ax)
-    values = sorted(float(x) for x in info.runs["x"].unique())
-    if scale(info.axis, values) == "log":
+    values = info.values
+    if not info.even and scale(info.axis, values) == "log":
         ax.set_xscale("log")
-    if len(values) <= 9:
-        ax.set_xticks(values, [info.labels.text(info.axis, value) for value in values])
+    if len(values) <= MOST_TICKS:
+        places = range(len(values)) if info.even else values
+        ax.set_xticks(list(places), [info.labels.text(info.axis, value) for value in values])
         ax.minorticks_off()
-    ax.set(xlabel=title(info.axis), ylabel=info.unit)
+    ax.set(xlabel=title(info.axis) + (" (not to scale)" if info.even else ""), ylabel=info.unit)
     handles: list[Any] = [
         style.line_handle(name, color=looks[name].color, marker=looks[name].marker, ms=4)
         for name in info.series
@@ -109,18 +127,14 @@ def _draw_series(ax: Axes, info: Info, name: str, measure: str, look: style.Look
     for lost, marker, color in ((False, look.marker, look.color), (True, "x", style.BAD)):
         chosen = runs[runs["diverged"] == lost]
         size = 5 if lost else 3.5
-        ax.plot(chosen["x"], chosen[measure], marker, color=color, ms=size, alpha=0.55, lw=0)
+        ax.plot(info.place(chosen["x"]), chosen[measure], marker, color=color, ms=size, alpha=0.55, lw=0)
     if not info.lines:
         return
     rows = (info.table["series"] == name) & (info.table["measure"] == measure)
     table = info.table[rows].sort_values("x")
     error = np.abs(table["high"] - table["mean"])
-    ax.errorbar(
-        table["x"],
-        table["mean"],
-        yerr=error,
-        ls=MEASURES[measure],
-        color=look.color,
-        lw=1.4,
-        capsize=2,
-    )
+    place = info.place(table["x"])
+    ax.errorbar(place, table["mean"], yerr=error, ls="", color=look.color, lw=1.4, capsize=2)
+    # A line to the mean of runs of which some diverged would show a course that no run took.
+    whole = ~table["x"].isin(runs.loc[runs["diverged"], "x"])
+    ax.plot(place, table["mean"].where(whole), ls=MEASURES[measure], color=look.color, lw=1.4)

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from analysis import style
 from analysis.axes import Labels, title
@@ -81,7 +80,8 @@ def draw(info: Info) -> Figure:
     rows, columns = shape(len(info.thresholds), 4)
     # A lone panel is made wide enough for the title and the caption above and below it.
     figure, axes = style.grid(rows, columns, {1: 4.6, 2: 3.0}.get(columns, 2.3), 2.4, sharex=True, sharey=True)
-    looks = style.looks(info.across, info.hues)
+    # Where another axis varies, that one has the colours in the other figures.
+    looks = style.looks(info.across, info.hues, ordered=bool(info.within))
     dashes = {level: DASHES[i % len(DASHES)] for i, level in enumerate(info.dashes)}
     keys = [(hue, level) for hue in info.hues for level in info.dashes]
     shift = dict(zip(keys, np.linspace(-SHIFT, SHIFT, len(keys)) if len(keys) > 1 else [0.0], strict=True))
@@ -94,7 +94,7 @@ def draw(info: Info) -> Figure:
             ax.step(time, steps["share"], where="post", color=look.color, ls=dashes[level])
             ax.plot(time.iloc[-1], last["share"], look.marker, color=look.color, ms=4, clip_on=False)
         ax.set(title=f"{threshold:g} % test accuracy", ylim=(-3, 103), xlabel="Epoch")
-        ax.xaxis.set_major_locator(MaxNLocator(nbins="auto", steps=[1, 2, 5, 10], integer=True))
+        style.whole_epochs(ax)
     for ax in axes[:, 0]:
         ax.set_ylabel("Runs that reached it (%)")
     for ax in axes.ravel()[len(info.thresholds) :]:

@@ -38,6 +38,11 @@ class ResultsDirectory:
         return self.path / files.TRIALS
 
     @property
+    def tensorboard(self) -> Path:
+        """Event files for TensorBoard, a folder for each run."""
+        return self.path / files.TENSORBOARD
+
+    @property
     def trials_table(self) -> Path:
         """Every run with its state."""
         return self.path / files.TRIALS_TABLE

@@ -116,16 +116,13 @@ def newest_state(ledger: Ledger, results: ResultsDirectory, run: PlannedRun) -> 
     Raises:
         OSError: a checkpoint is there and cannot be read.
     """
-    import torch
-
     from study.training.loop import run_states
 
     problems: list[str] = []
     for file in _candidates(ledger, run, _list_checkpoints(results)):
         content = _read(file, ledger, problems)
         if content is not None and (place := _place_of(ledger, run, content)) is not None:
-            whole = torch.load(file, map_location="cpu", weights_only=True)
-            return run_states(whole["training"])[place], problems
+            return run_states(load_state(file)["training"])[place], problems
     return None, problems
 
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from ray import tune
 from ray.tune.experiment import Trial
+from ray.tune.logger import CSVLoggerCallback, JsonLoggerCallback
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
@@ -18,6 +19,7 @@ from study.results.paths import ResultsDirectory
 from study.space import Study
 from study.tuning.callback import LedgerCallback, Listener
 from study.tuning.checkpoints import StateRef
+from study.tuning.tensorboard import TensorBoard
 from study.tuning.trainable import Images, PackSettings, PackTrainable, config_of
 
 # A killed worker or node is no fault of the pack: it is started again from its checkpoint this often.
@@ -74,6 +76,8 @@ def make_tuner(
     Each session is an experiment of its own below trials/: two in one directory would mix, and a restored one starts
     over in silence when its state file is torn.
     """
+    # Ray's own TensorBoard files have a curve for a pack and a session; this project's have one for a run.
+    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
     os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(MOST_PENDING))
     return tune.Tuner(
         tune.with_resources(trainable, dict(resources)),
@@ -94,7 +98,7 @@ def make_tuner(
                 num_to_keep=study.checkpoint.keep,
                 checkpoint_at_end=True,
             ),
-            callbacks=list(callbacks),
+            callbacks=[*callbacks, JsonLoggerCallback(), CSVLoggerCallback()],
             verbose=0,
         ),
     )
@@ -124,9 +128,9 @@ def run_packs(
     )
     trainable = tune.with_parameters(PackTrainable, settings=settings, **data)
     given: dict[str, Pack] = {}
-    callback = LedgerCallback(given, ledger, listener)
     searcher = PackSearcher(source, states, given)
-    tuner = make_tuner(searcher, trainable, resources, study, results, session, [callback], scheduler)
+    callbacks = [TensorBoard(results.tensorboard, ledger), LedgerCallback(given, ledger, listener)]
+    tuner = make_tuner(searcher, trainable, resources, study, results, session, callbacks, scheduler)
     # Ray's own advice on how to restore its experiment would mislead: a study is resumed with --resume.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     try:

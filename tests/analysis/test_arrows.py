@@ -10,8 +10,8 @@ PACKAGE = Path(__file__).parents[2] / "analysis"
 LAYERS = (
     {"__main__"},
     {"report"},
-    {"page", "figures"},
-    {"tables", "cautions", "captions", "style"},
+    {"notebook", "page", "figures"},
+    {"tables", "cautions", "captions", "style", "latex"},
     {"answer"},
     {"lines", "advice"},
     {"words"},

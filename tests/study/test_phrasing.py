@@ -1,7 +1,7 @@
 import pytest
 
 from study.contract.axes import Configuration
-from study.phrasing import byte_size, counted, describe, distinguish, duration, ranges
+from study.phrasing import as_yaml, byte_size, counted, describe, distinguish, duration, ranges
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,17 @@ def test_a_time_in_words(seconds, said):
 )
 def test_bytes_in_words(count, said):
     assert byte_size(count) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (1e-3, "0.001"),
+        ("asha", "asha"),
+        ({"grid": (25, 51), "more": {"a": False}}, "{grid: [25, 51], more: {a: false}}"),
+    ],
+)
+def test_a_setting_as_a_space_file_has_it(value, said):
+    assert as_yaml(value) == said

@@ -14,6 +14,7 @@ import ruamel.yaml
 
 from study.contract.records import read_record
 from tests.study.commands import environment, epoch_lines, run, write_space
+from tests.study.tuning.events import read_events
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +72,28 @@ def test_the_plan_says_what_was_asked_for(finished):
     }
 
 
-def test_ray_tunes_own_directory_holds_checkpoints_and_tensorboard_events(finished):
+def test_ray_tunes_own_directory_holds_checkpoints_and_its_tables(finished):
     _, results = finished
     for trial in (results / "trials" / "session-001").glob("p*"):
-        assert list(trial.glob("events.out.tfevents*"))
+        assert (trial / "progress.csv").stat().st_size > 0
+        assert (trial / "result.json").stat().st_size > 0
         assert len(list(trial.glob("checkpoint_*/state.pt"))) == 2
+
+
+def test_tensorboard_shows_a_curve_for_each_run(finished):
+    _, results = finished
+    folders = sorted(path.relative_to(results / "tensorboard") for path in (results / "tensorboard").glob("*/*"))
+    assert folders == [
+        Path(f"{trial}/seed{seed}")
+        for trial in ("0000_residual0_nobn_lr0.05", "0001_residual1_nobn_lr0.05")
+        for seed in (0, 1)
+    ]
+    (file,) = (results / "tensorboard" / folders[3]).iterdir()
+    events = read_events(file)
+    scalars = [(event.step, value.tag, value.simple_value) for event in events for value in event.summary.value]
+    expected = [row["test_accuracy"][1] for row in epoch_lines(results, "0001")]
+    assert [value for _, tag, value in scalars if tag == "accuracy/test"] == pytest.approx(expected)
+    assert [step for step, tag, _ in scalars if tag == "loss/train"] == [1, 2, 3]
 
 
 def test_the_study_is_written_with_every_default(finished):

@@ -37,9 +37,8 @@ def test_seeds_are_added_where_a_comparison_is_undecided_and_nowhere_else(tmp_pa
     assert looks[0]["seeds"] == {"0000": 3, "0001": 3, "0002": 3}
     assert len(looks) >= 2
     last = looks[-1]["seeds"]
-    assert last["0001"] > 3
-    assert last["0002"] == 3  # surely worse at the first look already
-    assert last["0001"] <= 6
+    assert 3 < last["0001"] <= 6
+    assert last["0002"] < last["0001"]  # what trains nothing is surely worse after a few
     again = run(space, "--resume", "--no-report")
     assert (again.returncode, "nothing to train" in again.stdout) == (0, True), again.stdout + again.stderr
     assert len(plan(results, "look")) == len(looks)
@@ -47,4 +46,4 @@ def test_seeds_are_added_where_a_comparison_is_undecided_and_nowhere_else(tmp_pa
     more = run(space, "--extend", "--set", "seeds.most=8", "--no-report")
     assert more.returncode == 0, more.stdout + more.stderr
     assert len(plan(results, "look")) > len(looks)
-    assert plan(results, "look")[-1]["seeds"]["0002"] == 3
+    assert plan(results, "look")[-1]["seeds"]["0002"] == last["0002"]

@@ -1,14 +1,12 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from analysis import style
 from analysis.figures import final_accuracy, generalisation_gap
-from analysis.figures.common import NoDataError
-from analysis.findings import Findings, find
+from analysis.findings import MOST_DISTINCT, Findings, find
 from analysis.results import read
-from tests.analysis.simulate import corners, simulate
+from tests.analysis.simulate import Simulation, corners, simulate
 
 
 def test_every_run_is_a_point(findings: dict[str, Findings]) -> None:
@@ -45,9 +43,14 @@ def test_gap_is_train_minus_test(findings: dict[str, Findings]) -> None:
     assert sorted(values) == sorted(found.runs["train_accuracy"] - found.runs["test_accuracy"])
 
 
-def test_too_many_groups_are_refused_with_the_reason(findings: dict[str, Findings]) -> None:
-    with pytest.raises(NoDataError, match="groups are too many"):
-        final_accuracy.info(findings["search"])
+def test_of_many_groups_the_best_are_shown(tmp_path: Path) -> None:
+    space = {"lr": {"grid": [0.001 * (n + 1) for n in range(20)]}, "epochs": 3}
+    found = find(read(simulate(tmp_path, Simulation(space=space, seeds=(0, 1)))))
+    shown = final_accuracy.info(found)
+    assert len(shown.ticks) == MOST_DISTINCT
+    means = found.runs.groupby("condition")["test_accuracy"].mean()
+    assert set(shown.table["condition"]) == set(means.nlargest(MOST_DISTINCT).index)
+    assert "8 more are in the tables" in shown.source
 
 
 def test_intervals_beyond_0_to_100_percent_are_said(findings: dict[str, Findings], tmp_path: Path) -> None:
