@@ -4,12 +4,12 @@ A study with a fixed number of seeds is looked at once, when they have all run. 
 look that was not planned. A study with `seeds: {start, most}` writes a line for every look (`analysis.looking`).
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from study.contract.lines import parse_lines
 from study.contract.plan import LookLine
 
 
@@ -30,12 +30,12 @@ class History:
 
 
 def read_history(path: Path) -> History:
-    """Return the looks that a plan.jsonl tells of; none where there is no such file. Torn lines are passed over."""
+    """Return the looks that a plan.jsonl tells of; none where there is no such file. Damaged lines are passed over."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        lines, _ = parse_lines(path.read_bytes(), path.name)
     except OSError:
         return History()
-    return history_of(filter(None, map(_event, text.splitlines())))
+    return history_of(event for _, event in lines)
 
 
 def history_of(events: Iterable[Mapping[str, Any]]) -> History:
@@ -64,14 +64,6 @@ def history_of(events: Iterable[Mapping[str, Any]]) -> History:
         looks = tuple(look["seeds"] for look in taken)
         return History(seeds, looks, taken[0]["of"], tuple(taken[-1]["path"]), tuple(taken))
     return History(seeds, tuple(phases))
-
-
-def _event(line: str) -> dict[str, Any] | None:
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) else None
 
 
 def _look(event: Mapping[str, Any]) -> LookLine:

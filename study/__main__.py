@@ -2,6 +2,6 @@
 
 import sys
 
-from study.run import main
+from study.run import as_module
 
-sys.exit(main())
+sys.exit(as_module())

@@ -1,6 +1,7 @@
 """``--dry-run``: what a study would train and what that would take, without starting it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -45,7 +46,13 @@ def show(study: Study, planned: Sequence[Planned], console: Console, *, measure:
         say(console, f"{said}, the beginnings of longer ones, need no training")
     whole = typical(study)
     if growth := expectation(study):
-        say(console, f"{study.name}: {growth}: about {counted(model_epochs(whole), 'model-epoch')} in all")
+        said = "about" if study.scheduler.name == "none" else "at most"
+        least = f"{study.name}: {growth}: {said} {counted(model_epochs(whole), 'model-epoch')}"
+        if study.most_seeds is None:
+            say(console, f"{least} in all")
+        else:
+            most = model_epochs([replace(each, seeds=tuple(range(study.most_seeds))) for each in whole])
+            say(console, f"{least} before seeds are added, {most:,} if all are; the estimate is without these")
     if measure:
         try:
             count = sizes(study.data, study.validation)

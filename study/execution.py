@@ -18,7 +18,7 @@ from study.growing import expectation
 from study.growth.budget import Spending
 from study.growth.growing import Growth
 from study.growth.supply import Groups, Supply
-from study.phrasing import counted, say
+from study.phrasing import cause, counted, say
 from study.plan.packs import Pack, largest_pack, packed
 from study.plan.planned import PlannedRun
 from study.progress import ProgressDisplay
@@ -68,8 +68,8 @@ def train(
         except KeyboardInterrupt:
             _end(ledger)
         except Exception as error:  # a full disk, a lost cluster: say so, then keep and report what there is
-            if isinstance(error, OSError) and error.filename:
-                print(f"the session broke off: {error.strerror}: {error.filename}", file=sys.stderr)
+            if isinstance(error, OSError):
+                print(f"the session broke off: {cause(error, results.path)}", file=sys.stderr)
             else:
                 traceback.print_exc()
             _end(ledger)

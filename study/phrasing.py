@@ -1,6 +1,8 @@
 """Configurations and numbers of things in words, for the terminal."""
 
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from rich.console import Console
 
@@ -13,6 +15,11 @@ _ALWAYS = ("batch_norm", "lr", "epochs")
 def say(console: Console, text: str) -> None:
     """Print a line as it is: no markup, no colours, no wrapping, so that it can be copied and searched for."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def cause(error: OSError, folder: Path) -> str:
+    """What the system says, and of which file; of a folder where the error does not tell."""
+    return f"{os.strerror(error.errno) if error.errno else error}: {error.filename or folder}"
 
 
 def counted(count: float, thing: str) -> str:

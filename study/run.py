@@ -174,8 +174,12 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-if __name__ == "__main__":
-    # python -m looks into the working directory first, where a folder of the user's may be called analysis too.
+def as_module() -> int:
+    """``main`` for ``python -m``, which looks into the working directory first, where another ``analysis`` may lie."""
     if not sys.flags.safe_path and Path(sys.path[0]).resolve() != Path(__file__).resolve().parents[1]:
         del sys.path[0]
-    sys.exit(main())
+    return main()
+
+
+if __name__ == "__main__":
+    sys.exit(as_module())

@@ -1,6 +1,7 @@
 """One session of a study: check everything, run what is left of it, report."""
 
 import contextlib
+import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from study.exit_status import BROKEN, DONE, INTERRUPTED, SOME_FAILED
 from study.growing import growth_of
 from study.growth.budget import Spending
 from study.growth.growing import Growth
-from study.phrasing import counted, describe, ranges, say
+from study.phrasing import cause, counted, describe, ranges, say
 from study.plan.planned import missing
 from study.request import InputError, Request, check_folder, check_plan, input_errors
 from study.results.files import write_text
@@ -87,8 +88,11 @@ def _finish(
         say(console, f"the report was interrupted; to write it: python -m analysis {results.path}")
         if ending in ("completed", "out of budget"):
             return INTERRUPTED
-    except Exception:  # a full disk, say: what was trained is kept, and that should be the last word
-        traceback.print_exc()
+    except Exception as error:  # a full disk, say: what was trained is kept, and that should be the last word
+        if isinstance(error, OSError):
+            print(cause(error, results.path), file=sys.stderr)
+        else:
+            traceback.print_exc()
         say(console, f"the report could not be written; after correcting that: python -m analysis {results.path}")
         reported = False
     say(console, f"results: {results.path}")

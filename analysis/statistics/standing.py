@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from analysis.statistics.best import ALPHA, best_set, ordered_pairs
-from analysis.statistics.boundaries import levels_by_open
+from analysis.statistics.boundaries import nominal_levels
 from analysis.statistics.judging import Contrast
 from analysis.statistics.looks import shares
 from analysis.statistics.sights import Sight, contrast
@@ -80,4 +80,5 @@ def _level(seen: Sequence[Sight], number: np.ndarray, plan: Plan) -> float:
     growth = [float((after / before).max()) for before, after in pairwise(counts)]
     if growth and growth[-1] <= 1:
         return 0.0
-    return float(levels_by_open(ALPHA, shares(len(seen), plan.planned), growth, len(number) - 1)[-1])
+    spent = tuple(ALPHA * share / (len(number) - 1) for share in shares(len(seen), plan.planned))
+    return nominal_levels(spent, tuple(growth))[-1]

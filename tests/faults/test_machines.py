@@ -1,6 +1,5 @@
 """Odd machines: everything about the environment that is known to go wrong, in as few studies as possible."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.faults.namespaces import unshare
 from tests.study.commands import ROOT, SMALL, environment, write_space
 
 ONE = SMALL.replace("grid: [0, 1]", "grid: [0]").replace("epochs: 3", "epochs: 1")
@@ -19,16 +19,6 @@ ODD = "a [lr] [/b] 100% o'neil é"
 
 def states(results: Path) -> set[str]:
     return set(pd.read_parquet(results / "trials.parquet")["state"])
-
-
-def unshare(*options: str, script: str) -> list[str]:
-    """The command that runs a shell script in namespaces of its own; the test is skipped where there are none."""
-    if os.geteuid() or shutil.which("unshare") is None:
-        pytest.skip("needs root and unshare")
-    command = ["unshare", *options, "sh", "-c"]
-    if subprocess.run([*command, "mount -t tmpfs none /mnt"], capture_output=True, check=False).returncode:
-        pytest.skip("no namespaces here")
-    return [*command, script]
 
 
 @pytest.mark.slow
