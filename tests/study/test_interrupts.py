@@ -7,11 +7,13 @@ from study import interrupts
 
 
 @pytest.fixture(autouse=True)
-def pythons_own_handler():
-    """Ray Tune, in an earlier test of this process, leaves its own."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def pythons_own_handlers():
+    """Ray Tune, in an earlier test of this process, leaves its own; and nohup has SIGHUP ignored."""
+    own = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in own.items()}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_ctrl_c_waits_for_what_must_not_be_broken_off():
