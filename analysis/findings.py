@@ -24,6 +24,10 @@ MOST_DISTINCT = 12
 MOST_CONFIRMATORY = 200
 
 
+class NoDataError(Exception):
+    """A figure does not apply to this study; the message is the reason, for the report."""
+
+
 @dataclass(frozen=True)
 class Findings:
     """A study's results with everything derived from them.
@@ -79,7 +83,8 @@ class Findings:
         By validation accuracy where there is a validation set, of the confirmed conditions where there are any.
         """
         seen = self.seen
-        if self.has_validation:
+        confirmed = (self.conditions[STAGE] == "confirm").any()
+        if self.has_validation and not confirmed:
             asked = _asked(self.results.history, self._number_of)
             seen = tuple(sights(self.runs, "validation_accuracy", len(self.conditions), asked))
         last = seen[-1]
@@ -203,11 +208,16 @@ def _conditions(runs: pd.DataFrame, factors: tuple[str, ...], labels: Labels) ->
     numbers = runs.groupby(list(FACTORS), sort=False).ngroup()
     number_of = dict(zip(runs["trial_id"].astype(str), numbers.astype(int), strict=True))
     conditions = runs[list(FACTORS)].drop_duplicates().reset_index(drop=True)
-    words = [labels.condition(row, factors) for row in conditions.to_dict("records")]  # type: ignore[arg-type]
+    words = [_label(row, factors, labels) for row in conditions.to_dict("records")]  # type: ignore[arg-type]
     conditions["label"] = pd.Series(words, dtype="str")
     seeds = runs["seed"].groupby(numbers).nunique()
     conditions["planned"] = seeds.reindex(conditions.index)
     return conditions, number_of
+
+
+def _label(row: Mapping[str, Any], factors: tuple[str, ...], labels: Labels) -> str:
+    """A condition in words; what was confirmed needs no word for its stage, since it is what a study is about."""
+    return labels.condition(row, [factor for factor in factors if factor != STAGE or row[STAGE] == "explore"])
 
 
 def _plan(results: Results) -> Plan:
