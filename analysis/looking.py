@@ -16,7 +16,8 @@ the same call: a look that has been written down is not taken again (line is Non
 The looks have numbers of seeds that are fixed in advance (`statistics.looks`: at most 6, for {start: 5, most: 40} 5, 8,
 11, 17, 26 and 40; a condition of several comparisons, such as the baseline, gets up to twice as many), so that results
 decide only which comparisons go on. The error is spent over them, 5 % in all. A larger `most` after the last planned
-look is one more look, not planned, and the report says what it costs.
+look is one more look, not planned, and so are all looks at a study that was complete with a fixed number of seeds
+before; the report says what they cost.
 """
 
 from dataclasses import dataclass, replace
@@ -87,12 +88,17 @@ def _taken(results: Results) -> tuple[LookLine | None, History]:
         event="look",
         time=datetime.now(UTC).isoformat(),
         look=number,
-        of=history.planned if history.taken else len(path),
+        of=history.planned if history.taken else 1 if _was_judged(results) else len(path),
         path=list(path),
         seeds=now,
     )
     looks = (*(look["seeds"] for look in history.taken), now)
     return line, History(history.seeds, looks, line["of"], path, (*history.taken, line))
+
+
+def _was_judged(results: Results) -> bool:
+    """Whether the study was complete before its first planned look: with a fixed number of seeds, and a report."""
+    return any(session.get("outcome") == "completed" for session in results.sessions)
 
 
 def _path(results: Results, history: History) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -118,8 +118,11 @@ def check_plan(request: Request, results: ResultsDirectory, held: Sequence[Plann
         return
     theirs = load_study(results.study)
     _check_growth(request, theirs)
-    # What a search or a confirmation has asked for is no part of the plan that is known beforehand.
+    # What a search, a confirmation or a look at stages has asked for is no part of the plan that is known beforehand.
     held = [each for each in held if each.stage == "explore" and request.study.search.algorithm != "optuna"]
+    if request.study.most_seeds is not None:
+        first = request.study.seed_list
+        held = [replace(each, seeds=tuple(seed for seed in each.seeds if seed in first)) for each in held]
     lost = list(missing(held, request.planned))
     if lost:
         by_chance = " (a random search draws other values under another version of numpy)"

@@ -9,7 +9,7 @@ section 4.4). What is known at a look is measured by numbers of runs, see `infor
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -48,7 +48,7 @@ def nominal_levels(spent: tuple[float, ...], growth: tuple[float, ...]) -> tuple
         raise ValueError(f"the error spent must rise within 0 and 1, not {spent}")
     bound = -float(special.ndtri(spent[0]))
     levels = [spent[0]]
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    nodes, weights = _quadrature()
     z = LOWEST + (bound - LOWEST) * (nodes + 1) / 2
     density = weights * (bound - LOWEST) / 2 * np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
     used, pending = spent[0], 1.0
@@ -66,6 +66,11 @@ def nominal_levels(spent: tuple[float, ...], growth: tuple[float, ...]) -> tuple
         density = weights * (bound - LOWEST) / 2 * (kernel @ density)
         z, used, pending = after, total, 1.0
     return tuple(levels)
+
+
+@cache
+def _quadrature() -> tuple[np.ndarray, np.ndarray]:
+    return np.polynomial.legendre.leggauss(NODES)
 
 
 def _bound(z: np.ndarray, density: np.ndarray, r: float, rest: float, part: float) -> float:

@@ -145,6 +145,19 @@ def test_a_larger_most_is_one_more_look_that_costs(tmp_path: Path) -> None:
     assert found.promised_error > 0.05
 
 
+def test_stages_of_a_study_that_was_complete_before_were_not_planned(tmp_path: Path) -> None:
+    session = begin(tmp_path / "r")
+    start(session)
+    provenance = {"sessions": [{"outcome": "completed", "ended": "2026-11-27T00:00:00+00:00"}]}
+    (session.directory / "provenance.json").write_text(json.dumps(provenance))
+    look = session.look()
+    assert look.line is not None
+    assert (look.line["of"], find(read(session.directory)).promised_error) == (1, 0.05)
+    session.train(look.more)
+    session.look()
+    assert find(read(session.directory)).promised_error == pytest.approx(0.075)
+
+
 def test_a_condition_that_does_not_train_gets_no_more_seeds(tmp_path: Path) -> None:
     session = begin(tmp_path / "r", means=(60.0, 60.0, 61.2))
     start(session, diverges=1)
