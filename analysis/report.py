@@ -13,7 +13,7 @@ from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 
-from analysis import latex, page, style, tables, words
+from analysis import latex, page, searching, style, tables, words
 from analysis.axes import short_title
 from analysis.captions import TABLES
 from analysis.cautions import cautions
@@ -87,6 +87,8 @@ def write_report(
     drawn, left_out, numbers = _draw_all(findings, out / "figures", (*formats, *redrawn), look)
     times = tables.time_table(findings)
     shown = {
+        "confirmed": searching.confirmed_table(findings),
+        "fates": searching.fates(findings),
         "summary": tables.summary(findings, times),
         "comparisons": tables.comparison_rows(findings, findings.comparisons),
         "other_measures": tables.measure_rows(findings),
@@ -101,7 +103,7 @@ def write_report(
     report = Report(
         out=out,
         findings=findings,
-        summary=shown.get("summary", pd.DataFrame()),
+        summary=_in_short(findings, shown.get("summary", pd.DataFrame())),
         said=page.Said.of(findings),
         warnings=tuple(cautions(findings)),
         drawn=tuple(drawn),
@@ -162,7 +164,7 @@ def _print_table(report: Report, console: Console) -> None:
 
 def _rich_table(report: Report, thresholds: Sequence[float]) -> Table:
     findings = report.findings
-    axes = findings.axes or AXES
+    axes = [axis for axis in findings.axes if axis in AXES] or list(AXES)
     caption = "mean ± sd over n seeds; ≥T %: median epochs to T % test accuracy"
     table = Table(
         title=escape(f"{findings.results.name}: {findings.source}"),
@@ -188,6 +190,12 @@ def _rich_table(report: Report, thresholds: Sequence[float]) -> Table:
             "–" if pd.isna(row["seconds"]) else f"{row['seconds']:.0f}",
         )
     return table
+
+
+def _in_short(findings: Findings, summary: pd.DataFrame) -> pd.DataFrame:
+    """The rows for the terminal: of a search that confirms its winners those alone; the page has all."""
+    confirmed = summary.index.isin([each.condition for each in searching.winners(findings)])
+    return summary[confirmed] if confirmed.any() else summary
 
 
 def _finished(n: int, planned: float) -> str:

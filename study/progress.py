@@ -120,7 +120,7 @@ class ProgressDisplay:
             if state == "failed":
                 say(self._console, f"{self._who(keys)} failed: {_last_line(error)}")
             else:
-                self._say_end(state, keys)
+                self._say_end("waiting for the others" if pack.until and state == "interrupted" else state, keys)
         self._update()
 
     def _say_end(self, state: str, keys: Sequence[RunKey]) -> None:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study import interrupts
-from study.exit_status import BAD_INPUT, INTERRUPTED
+from study.exit_status import BAD_INPUT, DONE, INTERRUPTED
 from study.output import sturdy_output
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from study.request import Request
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,7 +56,7 @@ def _run(options: argparse.Namespace, command: str) -> int:
     if options.dry_run:
         from study.dry_run import show
 
-        return show(study, planned, console)
+        show(study, planned, console)
     with interrupts.held():
         from study import session
     request = session.Request(
@@ -68,6 +70,8 @@ def _run(options: argparse.Namespace, command: str) -> int:
         command=command,
         verbosity="quiet" if options.quiet else "verbose" if options.verbose else "normal",
     )
+    if options.dry_run:
+        return _say_what_would_stop(request, console)
     try:
         return session.run(request, console)
     except session.InputError as error:
@@ -78,6 +82,15 @@ def _run(options: argparse.Namespace, command: str) -> int:
             raise
         print(session.how_to_go_on(request))
         return INTERRUPTED
+
+
+def _say_what_would_stop(request: "Request", console: "Console") -> int:
+    from study.phrasing import say
+    from study.preflight import blockers
+
+    for problem in blockers(request):
+        say(console, f"this would stop the run: {problem}")
+    return DONE
 
 
 def command_line(arguments: Sequence[str]) -> str:

@@ -45,7 +45,7 @@ def connected(address: str | None, last_words: Callable[[str], str]) -> Iterator
         with local_ray(quiet, last_words):
             yield
         return
-    _check_reachable(address)
+    check_reachable(address)
     try:
         ray.init(address=address, **quiet)
     except Exception as error:  # Ray raises anything from ConnectionError to ValueError here
@@ -67,7 +67,7 @@ def joined_cluster() -> str:
     )
 
 
-def _check_reachable(address: str) -> None:
+def check_reachable(address: str) -> None:
     """Ask the cluster with a short patience: Ray tries a wrong address for minutes before it gives up.
 
     Raises:

@@ -21,6 +21,8 @@ _RAYS_OWN = len("/session_2026-11-27_20-54-08_629649_4194304/sockets/plasma_stor
 _PREFIX = "rs-"  # short, for there is little room
 _LONGEST = LONGEST_SOCKET - _RAYS_OWN - len(f"/{_PREFIX}12345678")
 _OWNER = "owner.json"
+_LAST_RESORT = Path("/tmp")  # noqa: S108 Ray's own default; what is made there has a random name and is its owner's
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 looked at, never written to
 SMALL_SHARED_MEMORY = 512 * 2**20  # bytes; CIFAR-10 takes 184 MB of it
 
 
@@ -39,7 +41,7 @@ def base_folder() -> tuple[Path, str | None]:
     """
     named = [(name, Path(os.environ[name])) for name in ("RAY_TMPDIR", "TMPDIR") if os.environ.get(name)]
     reasons = []
-    for name, folder in (*named, (None, Path("/tmp"))):
+    for name, folder in (*named, (None, _LAST_RESORT)):
         reason = _unfit(folder)
         if reason is None:
             return folder, f"{'; '.join(reasons)}: Ray uses {folder} instead" if reasons else None
@@ -65,10 +67,10 @@ def ray_folder(base: Path) -> Iterator[Path]:
 def say_if_memory_is_small(base: Path) -> None:
     """Say so where the images cannot be shared through memory, as in a container with Docker's default."""
     with contextlib.suppress(OSError):
-        size = shutil.disk_usage("/dev/shm").total
+        size = shutil.disk_usage(_SHARED_MEMORY).total
         if size < SMALL_SHARED_MEMORY:
-            said = "/dev/shm has %d MB: Ray shares the images through %s, which is slower (docker run --shm-size=1g)"
-            _log.info(said, size // 2**20, base)
+            said = "%s has %d MB: Ray shares the images through %s, which is slower (docker run --shm-size=1g)"
+            _log.info(said, _SHARED_MEMORY, size // 2**20, base)
 
 
 def _unfit(folder: Path) -> str | None:
