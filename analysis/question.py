@@ -58,7 +58,7 @@ class Question:
 
 def parse(study: Mapping[str, Any]) -> tuple[Question, list[str]]:
     """Return the question of a study.yaml and the problems met in it."""
-    problems = _slips(study)
+    problems = [f"{slip}; ignored" for slip in slips(study)]
     compare = _mapping(study.get("compare"), "compare", problems)
     meaningful = _number(compare.get("meaningful_difference", 1.0), 1.0, problems)
     thresholds = _thresholds(compare.get("thresholds"), problems)
@@ -79,12 +79,12 @@ def parse(study: Mapping[str, Any]) -> tuple[Question, list[str]]:
     return question, problems
 
 
-def _slips(study: Mapping[str, Any]) -> list[str]:
+def slips(study: Mapping[str, Any]) -> list[str]:
     """Name the keys that are none, which would be passed over: in `compare` all, elsewhere those close to one read."""
     found = []
     for key in map(str, study):
         if key not in _SETTINGS and (meant := difflib.get_close_matches(key, _SETTINGS, cutoff=0.8)):
-            found.append(f"study.yaml: {key} is not a setting (did you mean {meant[0]}?); ignored")
+            found.append(f"study.yaml: {key} is not a setting (did you mean {meant[0]}?)")
     compare = study.get("compare")
     found += _unknown(compare if isinstance(compare, Mapping) else {}, COMPARE, "compare")
     questions = compare.get("questions") if isinstance(compare, Mapping) else None
@@ -100,7 +100,7 @@ def _unknown(section: Mapping[Any, Any], known: Iterable[str], where: str) -> li
         if key not in known:
             meant = difflib.get_close_matches(key, list(known))
             hint = f"did you mean {meant[0]}?" if meant else f"there are {', '.join(known)}"
-            found.append(f"study.yaml: {where}.{key} is not a setting ({hint}); ignored")
+            found.append(f"study.yaml: {where}.{key} is not a setting ({hint})")
     return found
 
 

@@ -22,6 +22,7 @@ from analysis.figures.common import NoDataError
 from analysis.findings import Findings, find
 from analysis.joined import read_all
 from analysis.ledger import first_line
+from analysis.question import slips
 from study.contract.axes import AXES
 from study.contract.files import REPORT
 
@@ -73,12 +74,14 @@ def write_report(
     formats: of the figure files, any of svg, png, pdf;
     those that an earlier report left in `out` are drawn again too, so that no figure there shows
     other results than the page. Raises ResultsError for a directory without results and ReportError
-    for an unknown format or an `out` that cannot be written.
+    for an unknown format, an `out` that cannot be written, or a slip in study.yaml.
     """
     formats = tuple(dict.fromkeys(formats))
     if unknown := [name for name in formats if name not in style.FORMATS]:
         raise ReportError(f"unknown format {', '.join(map(repr, unknown))}: choose from {', '.join(style.FORMATS)}")
     findings = find(read_all([directory, *more]))
+    if wrong := slips(findings.results.study):
+        raise ReportError("\n".join(wrong))  # a verdict against another difference than was meant is worse than none
     out = out or directory / (f"{REPORT}-joined" if more else REPORT)
     redrawn = tuple(kind for kind in _prepare(out) if kind not in formats)
     drawn, left_out, numbers = _draw_all(findings, out / "figures", (*formats, *redrawn), look)

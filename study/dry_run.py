@@ -9,7 +9,6 @@ from study.contract.axes import Configuration
 from study.contract.files import trial_id
 from study.data import DataError
 from study.data.sizes import Sizes, sizes
-from study.exit_status import DONE
 from study.growing import expectation
 from study.phrasing import byte_size, counted, describe, duration, ranges, say
 from study.plan.beginnings import Family, families
@@ -21,14 +20,13 @@ from study.typical import model_epochs, typical
 MOST_SHAPES = 3
 
 
-def show(study: Study, planned: Sequence[Planned], console: Console, *, measure: bool = True) -> int:
-    """Print every configuration, the totals and what they would take; the exit status.
+def show(study: Study, planned: Sequence[Planned], console: Console) -> None:
+    """Print every configuration, the totals and what they would take.
 
     Args:
         study: to run.
         planned: its plan.
         console: to print on.
-        measure: train for some seconds, to estimate the time.
     """
     for number, each in enumerate(planned):
         say(console, f"{trial_id(number)}  {describe(each.configuration)}")
@@ -53,14 +51,12 @@ def show(study: Study, planned: Sequence[Planned], console: Console, *, measure:
         else:
             most = model_epochs([replace(each, seeds=tuple(range(study.most_seeds))) for each in whole])
             say(console, f"{least} before seeds are added, {most:,} if all are; the estimate is without these")
-    if measure:
-        try:
-            count = sizes(study.data, study.validation)
-        except (DataError, OSError) as error:
-            say(console, f"how long it takes cannot be estimated: {error}")
-        else:
-            _show_estimate(study, families(runs_of(whole)), count, console)
-    return DONE
+    try:
+        count = sizes(study.data, study.validation)
+    except (DataError, OSError) as error:
+        say(console, f"how long it takes cannot be estimated: {error}")
+    else:
+        _show_estimate(study, families(runs_of(whole)), count, console)
 
 
 def _show_estimate(study: Study, found: Sequence[Family], count: Sizes, console: Console) -> None:

@@ -251,3 +251,13 @@ def test_the_terminal_tells_a_confirmation_from_what_it_confirms(tmp_path: Path)
     said = printed(write_report(simulate(tmp_path / "results", study), formats=()), width=160)
     assert "fresh seeds confirm" in said
     assert said.startswith("The search chose ")
+
+
+def test_a_slip_in_study_yaml_is_an_error(directories: dict[str, Path], tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(directories["single"], copy)
+    file = copy / "study.yaml"
+    file.write_text(file.read_text().replace("meaningful_difference", "meaningful_differenc"))
+    with pytest.raises(ReportError, match=r"compare.meaningful_differenc is not a setting \(did you mean"):
+        write_report(copy)
+    assert not (copy / "report").exists()
