@@ -26,8 +26,13 @@ class Advice:
 
 
 def advice(findings: Findings) -> Advice | None:
-    """Return what would decide more comparisons; None where all are decided or no realistic number of seeds would."""
+    """Return what would decide more comparisons.
+
+    None where all are decided, no realistic number of seeds would, or the study itself adds seeds.
+    """
     table = findings.comparisons
+    if findings.looks < findings.plan.planned:
+        return None
     rows = table[(table["verdict"] == "undecided") & (table["more"] <= words.REALISTIC_SEEDS)] if len(table) else table
     if rows.empty:
         return None
@@ -48,10 +53,14 @@ def advice(findings: Findings) -> Advice | None:
 
 
 def extended(findings: Findings) -> str:
-    """Return what looks that were not planned have cost, in words; '' without any."""
+    """Return how far planned looks have come, or what unplanned ones have cost, in words; '' where there is neither."""
     times = findings.looks - findings.plan.planned
-    if times <= 0 or not findings.judged:
+    if times == 0 or not findings.judged:
         return ""
+    if times < 0:
+        open_ = sum(each.verdict == "undecided" for each in findings.judged)
+        taken = f"{findings.looks} of at most {findings.plan.planned} planned looks"
+        return f"{taken} so far; {counted(open_, 'comparison')} undecided" if open_ else ""
     often = {1: "once", 2: "twice"}.get(times, f"{times} times")
     return (
         f"seeds were added {often} without having been planned, after the comparisons had been judged: a false claim "
@@ -60,8 +69,6 @@ def extended(findings: Findings) -> str:
 
 
 def _cost_of_looking(findings: Findings) -> str:
-    if findings.looks < findings.plan.planned:
-        return f"{findings.looks} of {findings.plan.planned} planned looks were taken; going on costs nothing."
     then = 100 * promised_error(ALPHA, findings.looks + 1, findings.plan.planned)
     return (
         f"Seeds that are added because a study came out undecided were not planned: such studies make a false claim in "

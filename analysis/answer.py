@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis import words
+from analysis import searching, words
 from analysis.findings import Findings
 from analysis.ledger import counted
 from analysis.lines import ASKED, sentence, tally
@@ -33,12 +33,16 @@ def answer(findings: Findings) -> Answer:
     if runs["condition"].nunique() == 1:
         return Answer(_alone(findings, runs))
     told = []
+    first = [each.condition for each in searching.winners(findings) if not each.baseline][:1]
     for family in ASKED:
         rows = [row for row in _asked(findings) if row["family"] == family]
+        # Of a search the winner: it was chosen before the test images were looked at.
+        rows = [row for row in rows if row["a"] in first] or rows
         told += [sentence(row, findings) for row in rows] if len(rows) <= MOST_TOLD else [_told(rows, findings)]
     best = _best_in_a_sentence(findings)
     said = ". ".join(part[0].upper() + part[1:] for part in (*told, best) if part) + "."
-    return Answer(said, tuple(_places(findings)), tuple(_claims(findings)), tuple(_no_claims(findings)))
+    lines = (*searching.lines(findings), *_places(findings))
+    return Answer(said, lines, tuple(_claims(findings)), tuple(_no_claims(findings)))
 
 
 def _told(rows: list[dict], findings: Findings) -> str:
@@ -77,7 +81,7 @@ def _best_in_a_sentence(findings: Findings) -> str:
         return ""
     best = findings.label(found.best)
     others = len(found.near) + len(found.behind)
-    by = " by validation accuracy" if findings.has_validation else ""
+    by = " by validation accuracy" if findings.has_validation and not searching.winners(findings) else ""
     if len(found.alone) == others + 1:
         return f"{best} came out highest{by}, and with one seed each nothing says that it is more than chance"
     if not found.near:

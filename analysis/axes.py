@@ -14,7 +14,7 @@ from study.contract.axes import AXES, Scale, digits_apart
 
 STAGE = "stage"
 FACTORS = (*AXES, STAGE)
-_STAGE_WORDS = {"explore": "exploration", "confirm": "confirmation"}
+_STAGE_WORDS = {"explore": "explored", "confirm": "confirmed"}
 _TYPES = {str: "str", bool: "bool", int: "int64", float: "float64"}
 FACTOR_TYPES = {name: _TYPES[axis.kind] for name, axis in AXES.items()} | {STAGE: "str"}
 

@@ -22,6 +22,15 @@ CAPTIONS = {
 }
 
 TABLES = {
+    "confirmed": (
+        "Selected and confirmed",
+        "What the search selected by validation accuracy, and what fresh seeds reach on the test images; optimism: the "
+        "points by which the selection promised more.",
+    ),
+    "fates": (
+        "What the search spent",
+        "Model-epochs by what became of the configurations; confirmed ones were trained again with fresh seeds.",
+    ),
     "summary": ("Summary", "Means ± standard deviations over the finished runs."),
     "comparisons": (
         "Comparisons",
@@ -67,6 +76,12 @@ SHOWN = {
     "time_to_accuracy": (*("configuration", "threshold", "reached", "n", "text", "median_steps", "median_seconds"),),
 }
 TITLES = {
+    "selected_with": "selected with (validation, %)",
+    "n_search": "seeds of the search",
+    "confirmed_mean": "confirmed (test, %)",
+    "confirmed_sd": "sd",
+    "model_epochs": "model-epochs",
+    "share": "share (%)",
     "text": "median epochs",
     "interval_low": "95 % interval",
     "joint_interval_low": "interval of the verdict",

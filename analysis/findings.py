@@ -14,7 +14,7 @@ from analysis.question import Question, parse
 from analysis.results import Results
 from analysis.statistics.convergence import carried, run_table, time_to
 from analysis.statistics.families import MEASURES, Pair, comparison_table, pairs, same_runs
-from analysis.statistics.looks import promised_error
+from analysis.statistics.looks import promised_error, seeds_by_look
 from analysis.statistics.sights import Asked, Sight, sights
 from analysis.statistics.standing import Standing, standing
 from analysis.statistics.verdicts import ALPHA, Judged, Plan, judged, looks_taken, with_verdicts
@@ -22,6 +22,10 @@ from study.contract.axes import AXES
 
 MOST_DISTINCT = 12
 MOST_CONFIRMATORY = 200
+
+
+class NoDataError(Exception):
+    """A figure does not apply to this study; the message is the reason, for the report."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Findings:
     @property
     def plan(self) -> Plan:
         """How the looks were planned."""
-        return Plan(self.results.history.planned, self.results.history.path)
+        return _plan(self.results)
 
     @cached_property
     def looks(self) -> int:
@@ -79,7 +83,8 @@ class Findings:
         By validation accuracy where there is a validation set, of the confirmed conditions where there are any.
         """
         seen = self.seen
-        if self.has_validation:
+        confirmed = (self.conditions[STAGE] == "confirm").any()
+        if self.has_validation and not confirmed:
             asked = _asked(self.results.history, self._number_of)
             seen = tuple(sights(self.runs, "validation_accuracy", len(self.conditions), asked))
         last = seen[-1]
@@ -180,8 +185,7 @@ def find(results: Results) -> Findings:
     runs["condition"] = runs["trial_id"].map(number_of).astype("int64")
     chosen, uncompared = pairs(conditions, factors, question)
     seen = sights(runs, "test_accuracy", len(conditions), _asked(results.history, number_of))
-    plan = Plan(results.history.planned, results.history.path)
-    verdicts = judged(seen, [pair for pair in chosen if pair.confirms], question.meaningful, plan)
+    verdicts = judged(seen, [pair for pair in chosen if pair.confirms], question.meaningful, _plan(results))
     return Findings(
         results=results,
         question=question,
@@ -204,11 +208,28 @@ def _conditions(runs: pd.DataFrame, factors: tuple[str, ...], labels: Labels) ->
     numbers = runs.groupby(list(FACTORS), sort=False).ngroup()
     number_of = dict(zip(runs["trial_id"].astype(str), numbers.astype(int), strict=True))
     conditions = runs[list(FACTORS)].drop_duplicates().reset_index(drop=True)
-    words = [labels.condition(row, factors) for row in conditions.to_dict("records")]  # type: ignore[arg-type]
+    words = [_label(row, factors, labels) for row in conditions.to_dict("records")]  # type: ignore[arg-type]
     conditions["label"] = pd.Series(words, dtype="str")
     seeds = runs["seed"].groupby(numbers).nunique()
     conditions["planned"] = seeds.reindex(conditions.index)
     return conditions, number_of
+
+
+def _label(row: Mapping[str, Any], factors: tuple[str, ...], labels: Labels) -> str:
+    """A condition in words; what was confirmed needs no word for its stage, since it is what a study is about."""
+    return labels.condition(row, [factor for factor in factors if factor != STAGE or row[STAGE] == "explore"])
+
+
+def _plan(results: Results) -> Plan:
+    """How the looks were planned; where none has been taken yet, as study.yaml says."""
+    history, seeds = results.history, results.study.get("seeds")
+    if history.taken or not isinstance(seeds, dict):
+        return Plan(history.planned, history.path)
+    try:
+        path = seeds_by_look(int(seeds["start"]), int(seeds["most"]))
+    except (KeyError, TypeError, ValueError):
+        return Plan()
+    return Plan(len(path), path)
 
 
 def _asked(history: History, number_of: Mapping[str, int]) -> list[Asked]:

@@ -1,7 +1,8 @@
 """How often a study has been looked at, with which seeds: read from plan.jsonl.
 
-A study with a fixed number of seeds is looked at once, when they have all run. Seeds that `--extend` adds make another
-look that was not planned. A study with `seeds: {start, most}` writes a line for every look (`analysis.looking`).
+A study with a fixed number of seeds, or a search, is looked at once, when all has run. Seeds that `--extend` adds make
+another look that was not planned. A study with `seeds: {start, most}` writes a line for every look; see
+`analysis.looking`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -52,7 +53,8 @@ def history_of(events: Iterable[Mapping[str, Any]]) -> History:
                 name = str(event["trial_id"])
                 had = seeds.get(name, ())
                 seeds[name] = (*had, *(seed for seed in map(int, event["seeds"]) if seed not in had))
-                if trained:
+                # A search asks for one configuration after another, and nobody judges them meanwhile.
+                if trained and not (phases and event.get("reason") == "search"):
                     phases.append({})
                 trained = False
                 phases[-1] = {trial: len(asked) for trial, asked in seeds.items()}

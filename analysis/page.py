@@ -23,6 +23,7 @@ from analysis.lines import Group, asked, seen
 from study.contract.axes import AXES, number
 
 MOST_ROWS = 1000
+FIRST = ("confirmed", "fates", "summary")  # the tables that stand with the verdict
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,9 @@ def html(
         warnings=warnings,
         figures=[_figure(picture) for picture in pictures],
         left_out=left_out,
-        summary=_table("summary", tables["summary"], _places(findings)) if "summary" in tables else None,
+        first=[_table(name, tables[name], _places(findings)) for name in FIRST if name in tables],
         tables=[
-            _table(name, tables[name], _places(findings)) for name in TABLES if name in tables and name != "summary"
+            _table(name, tables[name], _places(findings)) for name in TABLES if name in tables and name not in FIRST
         ],
         markdown=markdown(findings, tables.get("summary"), said, warnings),
         settings=_yaml(results.study) or "study.yaml is missing",

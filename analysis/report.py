@@ -13,7 +13,7 @@ from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 
-from analysis import latex, page, style, tables, words
+from analysis import latex, page, searching, style, tables, words
 from analysis.axes import short_title
 from analysis.captions import TABLES
 from analysis.cautions import cautions
@@ -84,6 +84,8 @@ def write_report(
     drawn, left_out, numbers = _draw_all(findings, out / "figures", (*formats, *redrawn), look)
     times = tables.time_table(findings)
     shown = {
+        "confirmed": searching.confirmed_table(findings),
+        "fates": searching.fates(findings),
         "summary": tables.summary(findings, times),
         "comparisons": tables.comparison_rows(findings, findings.comparisons),
         "other_measures": tables.measure_rows(findings),
@@ -98,7 +100,7 @@ def write_report(
     report = Report(
         out=out,
         findings=findings,
-        summary=shown.get("summary", pd.DataFrame()),
+        summary=_in_short(findings, shown.get("summary", pd.DataFrame())),
         said=page.Said.of(findings),
         warnings=tuple(cautions(findings)),
         drawn=tuple(drawn),
@@ -159,7 +161,7 @@ def _print_table(report: Report, console: Console) -> None:
 
 def _rich_table(report: Report, thresholds: Sequence[float]) -> Table:
     findings = report.findings
-    axes = findings.axes or AXES
+    axes = [axis for axis in findings.axes if axis in AXES] or list(AXES)
     caption = "mean ± sd over n seeds; ≥T %: median epochs to T % test accuracy"
     table = Table(
         title=escape(f"{findings.results.name}: {findings.source}"),
@@ -173,9 +175,11 @@ def _rich_table(report: Report, thresholds: Sequence[float]) -> Table:
         table.add_column(short_title(axis), no_wrap=True)
     for name in ("n", "Train (%)", "Test (%)", *(f"≥{t:g} %" for t in thresholds), "Time (s)"):
         table.add_column(name, justify="right", no_wrap=True)
-    for row in report.summary.head(MOST_PRINTED).to_dict("records"):
+    shown = report.summary.head(MOST_PRINTED)
+    for condition, row in zip(shown.index.tolist(), shown.to_dict("records"), strict=True):
+        point = findings.point(condition)  # its stage too, which the summary does not hold
         table.add_row(
-            *(findings.labels.text(axis, row[axis]) for axis in axes),
+            *(findings.labels.text(axis, point[axis]) for axis in axes),
             _finished(row["n"], row["runs"]),
             words.mean_sd(row["train_accuracy_mean"], row["train_accuracy_sd"]),
             words.mean_sd(row["test_accuracy_mean"], row["test_accuracy_sd"]),
@@ -183,6 +187,12 @@ def _rich_table(report: Report, thresholds: Sequence[float]) -> Table:
             "–" if pd.isna(row["seconds"]) else f"{row['seconds']:.0f}",
         )
     return table
+
+
+def _in_short(findings: Findings, summary: pd.DataFrame) -> pd.DataFrame:
+    """The rows for the terminal: of a search that confirms its winners those alone; the page has all."""
+    confirmed = summary.index.isin([each.condition for each in searching.winners(findings)])
+    return summary[confirmed] if confirmed.any() else summary
 
 
 def _finished(n: int, planned: float) -> str:

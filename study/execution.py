@@ -139,13 +139,14 @@ def _run_packs(
         return
     if request.report:
         Background(_import_report)
+    foreseen = 0 if growth.finished else model_epochs(typical(study))
     with (
         ProgressDisplay(
             console,
             ledger,
             results.provenance,
             verbosity=request.verbosity,
-            expected=0 if growth.finished else model_epochs(typical(study)),
+            expected=lambda: 0 if growth.finished else foreseen,
             waiting=f"waiting for free devices: a pack needs {amounts(wanted)}" if request.address else None,
         ) as display,
         _listeners(study, ledger, results, display) as listener,

@@ -100,7 +100,7 @@ def _table(rows: tuple[Row, ...], width: int) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), width=min(width, WIDEST))
     validated = any(row.validation for row in rows)
     table.add_column("configuration", ratio=1, no_wrap=True, overflow="ellipsis", min_width=16)
-    table.add_column("seeds", no_wrap=True, max_width=9, overflow="ellipsis")
+    table.add_column("seeds", no_wrap=True, max_width=11, overflow="ellipsis")
     table.add_column("epoch", justify="right", no_wrap=True)
     if width >= NARROW:
         table.add_column("loss", justify="right", no_wrap=True)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -38,7 +38,7 @@ class ProgressDisplay:
         ledger: knows how far each run is; it may gain runs while this shows them.
         provenance: the file to which is added how the runs are computed.
         verbosity: how much is said.
-        expected: model-epochs that the study will come to, where its plan grows; 0 where it is known.
+        expected: model-epochs that the study will come to, asked again and again; 0 where the plan is known.
         waiting: what to say when no pack has started after a while; nothing where None.
     """
 
@@ -49,7 +49,7 @@ class ProgressDisplay:
         provenance: Path,
         *,
         verbosity: Verbosity = "normal",
-        expected: int = 0,
+        expected: Callable[[], int] = lambda: 0,
         waiting: str | None = None,
     ) -> None:
         self._console, self._ledger, self._provenance = console, ledger, provenance
@@ -120,7 +120,7 @@ class ProgressDisplay:
             if state == "failed":
                 say(self._console, f"{self._who(keys)} failed: {_last_line(error)}")
             else:
-                self._say_end(state, keys)
+                self._say_end("waiting for the others" if pack.until and state == "interrupted" else state, keys)
         self._update()
 
     def _say_end(self, state: str, keys: Sequence[RunKey]) -> None:
@@ -157,11 +157,11 @@ class ProgressDisplay:
         if self._shows_table:
             if now - self._last_table > SECONDS_BETWEEN_TABLES:
                 self._last_table = now
-                standing = stand(self._ledger, list(self._running.values()), self._pace, self._expected)
+                standing = stand(self._ledger, list(self._running.values()), self._pace, self._expected())
                 self._live.update(Screen(standing, self._began), refresh=True)
         elif self._verbosity != "quiet" and now - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = now
-            standing = stand(self._ledger, list(self._running.values()), self._pace, self._expected)
+            standing = stand(self._ledger, list(self._running.values()), self._pace, self._expected())
             say(self._console, summary(standing))
 
 

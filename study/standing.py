@@ -106,7 +106,8 @@ def stand(ledger: Ledger, running: Collection[Pack], pace: Pace, expected: int =
     open_runs = [status for status in trained if status.state not in ENDED and status.state != "failed"]
     left = sum(status.epochs_left for status in open_runs)
     work = sum(status.epochs_left * cost(status.planned.run.configuration) for status in open_runs)
-    unplanned = max(0, expected - done - left)
+    asked = sum(status.planned.run.configuration.epochs for status in trained)
+    unplanned = max(0, expected - asked)
     if unplanned:
         average = sum(cost(status.planned.run.configuration) for status in trained) / max(1, len(trained))
         work += unplanned * average
@@ -174,7 +175,7 @@ def _row(statuses: list[RunStatus], varying: Mapping[str, int | None], speed: fl
     planned = statuses[0].planned
     return Row(
         trial_id=planned.trial_id,
-        words=distinguish(planned.run.configuration, varying),
+        words=distinguish(planned.run.configuration, varying) + (" (confirm)" if planned.stage == "confirm" else ""),
         seeds=tuple(status.planned.run.seed for status in statuses),
         epochs=min(status.epochs_done for status in statuses),
         planned=planned.run.configuration.epochs,
@@ -188,15 +189,21 @@ def _row(statuses: list[RunStatus], varying: Mapping[str, int | None], speed: fl
 
 
 def _best(ledger: Ledger, varying: Mapping[str, int | None]) -> Best | None:
+    """By validation accuracy where any run has one: what was selected by it is not compared by another measure."""
     finished: dict[str, list[RunStatus]] = {}
     for (trial_id, _), status in ledger.runs.items():
         if status.state in ("completed", "derived"):
             finished.setdefault(trial_id, []).append(status)
-    found: Best | None = None
-    for statuses in finished.values():
-        validation = spread(statuses, "validation_accuracy")
-        value = validation or spread(statuses, "test_accuracy")
-        if value is not None and (found is None or value.mean > found.value.mean):
-            words = distinguish(statuses[0].planned.run.configuration, varying)
-            found = Best(words, "test" if validation is None else "validation", value)
-    return found
+    for name, measure in _MEASURES:
+        values = {trial_id: spread(statuses, measure) for trial_id, statuses in finished.items()}
+        known = {trial_id: value for trial_id, value in values.items() if value is not None}
+        if known:
+            best = max(known, key=lambda trial_id: known[trial_id].mean)
+            return Best(distinguish(finished[best][0].planned.run.configuration, varying), name, known[best])
+    return None
+
+
+_MEASURES: tuple[tuple[Literal["validation", "test"], Measure], ...] = (
+    ("validation", "validation_accuracy"),
+    ("test", "test_accuracy"),
+)

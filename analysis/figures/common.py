@@ -8,14 +8,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import FACTOR_TYPES, numeric
-from analysis.findings import Findings
+from analysis.findings import Findings, NoDataError
 from analysis.statistics.comparison import half_width
 
 MOST_FACETS = 12
-
-
-class NoDataError(Exception):
-    """A figure does not apply to this study; the message is the reason, for the report."""
 
 
 @dataclass(frozen=True)

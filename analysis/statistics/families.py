@@ -150,6 +150,10 @@ def _baseline(
         return
     wanted = question.baseline
     free = [axis for axis in (*axes, STAGE) if axis not in wanted]
+    # Where winners are confirmed, their fresh runs answer the question; what a search explored claims nothing.
+    if any(point[STAGE] == "confirm" for point in points.values()):
+        points = {number: point for number, point in points.items() if point[STAGE] == "confirm"}
+        free = [STAGE]
     controls = {
         tuple(point[axis] for axis in free): number for number, point in points.items() if _matches(point, wanted)
     }

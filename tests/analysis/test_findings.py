@@ -107,7 +107,7 @@ def test_runs_of_different_stages_are_never_pooled(tmp_path: Path) -> None:
     assert found.axes[-1] == "stage"
     confirmed = found.runs[found.runs["stage"] == "confirm"]
     assert confirmed["seed"].min() == 3
-    assert found.label(8) == f"{found.label(2).removesuffix('exploration')}confirmation"
+    assert found.label(8) == found.label(2).removesuffix(", explored")
     both = found.conditions["stage"].to_dict()
     assert all(both[pair.a] == both[pair.b] for pair in found.chosen)
 

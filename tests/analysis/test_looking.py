@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from analysis.advice import advice, extended
 from analysis.findings import find
 from analysis.looking import Look, next_seeds
 from analysis.results import read
@@ -97,6 +98,18 @@ def test_seeds_are_added_to_what_is_undecided_until_it_is_decided(tmp_path: Path
     assert found.promised_error == pytest.approx(0.05)
     assert looks[-1].decided + looks[-1].undecided == 4
     assert looks[-1].decided == sum(verdict in ("larger", "smaller") for verdict in said.values())
+
+
+def test_before_the_first_look_is_taken_its_share_of_the_error_is_spent(tmp_path: Path) -> None:
+    session = begin(tmp_path / "r")
+    start(session)
+    before = find(read(session.directory))
+    session.look()
+    after = find(read(session.directory))
+    assert [each.level for each in before.judged] == pytest.approx([each.level for each in after.judged])
+    assert max(each.level for each in before.judged) < 0.05 / 6
+    assert "1 of at most 6 planned looks so far" in extended(before)
+    assert advice(before) is None, "the study itself adds seeds"
 
 
 def test_a_session_that_ended_between_look_and_seeds_goes_on(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from analysis.figures.catalogue import CATALOGUE
 from analysis.page import _cell, _time
 from analysis.report import Report, ReportError, failed, print_summary, write_report
 from analysis.words import REALISTIC_SEEDS
-from tests.analysis.simulate import Simulation, simulate
+from tests.analysis.simulate import Simulation, search, simulate
 
 FAILED = failed  # as it is outside of tests, see conftest
 
@@ -244,3 +244,10 @@ def test_a_diverged_run_leaves_no_mean_loss(directories: dict[str, Path], tmp_pa
     summary = pd.read_csv(tmp_path / "tables" / "summary.csv").set_index("lr")
     assert summary["train_loss_mean"].isna().tolist() == [False] * 5 + [True] * 2
     assert summary["test_accuracy_mean"].notna().all()
+
+
+def test_the_terminal_tells_a_confirmation_from_what_it_confirms(tmp_path: Path) -> None:
+    study = search(4, stopped={}, confirmed=(1,), compare={"baseline": {"lr": 0.01}})
+    said = printed(write_report(simulate(tmp_path / "results", study), formats=()), width=160)
+    assert "Stage" in said
+    assert "confirm" in said[said.index("Stage") :]

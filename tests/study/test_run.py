@@ -286,7 +286,6 @@ BAD_INPUT = {
     "several GPUs": (["--set", "resources.gpus=64"], "should be 1 or less"),
     "too large a validation set": (["--set", "validation=1437"], "validation"),
     "no cluster": (["--address", "127.0.0.1:1"], "127.0.0.1:1"),
-    "not yet": (["--set", "validation=100", "--set", "scheduler={name: pbt, perturbation_interval: 1}"], "not yet"),
     "tf32 on a CPU": (["--set", "precision=tf32"], "tf32"),
     "unknown option": (["--speed"], "--speed"),
 }

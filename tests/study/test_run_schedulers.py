@@ -182,6 +182,7 @@ def test_a_population_exchanges_states_and_a_killed_driver_changes_nothing(tmp_p
         seed: computed(seed, [(1e-7, 2, False), (0.1, 2, False), (move["values"]["lr"], 5, True)]) for seed in (0, 1)
     }
 
+    assert "seeds 0-1 waiting for the others: 2 epochs" in ran.stdout
     assert "population based training: members went on from" in (whole / "report" / "report.html").read_text()
 
     killed = folders[1] / "out"

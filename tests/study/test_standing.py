@@ -52,6 +52,9 @@ def test_a_run_that_was_stopped_leaves_nothing_to_train(tmp_path):
     standing = stand(ledger, [], Pace(0.0))
     assert (standing.model_epochs, standing.planned, standing.ended) == (3, 3, 1)
     assert standing.best is None  # none has all its epochs
+    # What was stopped early was foreseen with all its epochs, and is not still to come.
+    assert stand(ledger, [], Pace(0.0), expected=18).planned == 3
+    assert stand(ledger, [], Pace(0.0), expected=27).planned == 12
 
 
 def test_the_best_is_that_of_validation_where_there_is_one(tmp_path):
@@ -68,6 +71,13 @@ def test_the_best_is_that_of_validation_where_there_is_one(tmp_path):
     best = stand(ledger, [], Pace(0.0)).best
     assert best is not None
     assert (best.words, best.measure, best.value.mean, best.value.runs) == ("lr 0.1", "validation", 61.0, 2)
+    # A confirmation has no validation set; its test accuracy is no match for what was selected by validation.
+    ledger.ask_for([Planned(Configuration(epochs=1), (7,), "confirm")])
+    (pack,) = ledger.form_packs([ledger.remaining()], "s")
+    ledger.start(pack, None)
+    assert [row.words for row in stand(ledger, [pack], Pace(0.0)).rows] == ["lr 0.01 (confirm)"]
+    ledger.record({"0002": [line(1, (7,), value=99.0)]})
+    assert stand(ledger, [], Pace(0.0)).best == best
 
 
 def test_values_are_as_short_as_tells_them_apart(tmp_path):

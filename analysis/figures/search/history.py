@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.figures.search.tried import OBJECTIVES, search_trials
 from analysis.findings import Findings
+from analysis.tried import OBJECTIVES, search_trials
 
 
 @dataclass(frozen=True)

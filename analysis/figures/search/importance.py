@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from analysis import style
 from analysis.axes import FACTOR_TYPES, scale, title
 from analysis.figures.common import NoDataError
-from analysis.figures.search.tried import OBJECTIVES, search_trials, varying
 from analysis.findings import Findings
+from analysis.tried import OBJECTIVES, search_trials, varying
 
 FEWEST = 8
 TREES = 16

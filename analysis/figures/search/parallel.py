@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from analysis import style
 from analysis.axes import FACTOR_TYPES, numeric, scale, title
 from analysis.figures.common import NoDataError, levels
-from analysis.figures.search.tried import OBJECTIVES, search_trials, varying
 from analysis.findings import MOST_DISTINCT, Findings
+from analysis.tried import OBJECTIVES, search_trials, varying
 
 
 @dataclass(frozen=True)

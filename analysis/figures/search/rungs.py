@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.figures.common import NoDataError
-from analysis.figures.search.tried import OBJECTIVES, explored, search_trials
 from analysis.findings import Findings
+from analysis.tried import OBJECTIVES, explored, search_trials
 
 
 @dataclass(frozen=True)

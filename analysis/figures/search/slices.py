@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator
 from analysis import style
 from analysis.axes import FACTOR_TYPES, Labels, numeric, scale, title
 from analysis.figures.common import NoDataError, levels, shape
-from analysis.figures.search.tried import OBJECTIVES, search_trials, varying
 from analysis.findings import MOST_DISTINCT, Findings
+from analysis.tried import OBJECTIVES, search_trials, varying
 
 
 @dataclass(frozen=True)

@@ -150,6 +150,6 @@ def test_several_stages_are_kept_apart_in_every_figure(tmp_path: Path) -> None:
     found = find(read(simulate(tmp_path, study)))
     assert len(found.conditions) == 12
     shown = seed_spread.info(found)
-    assert "3 blocks, batch norm, confirmation" in shown.table["configuration"].tolist()
+    assert "3 blocks, batch norm" in shown.table["configuration"].tolist()
     titles = [facet.title for facet in facets(found)]
-    assert titles.count("3 blocks, exploration") == titles.count("3 blocks, confirmation") == 1
+    assert titles.count("3 blocks, explored") == titles.count("3 blocks, confirmed") == 1

@@ -8,9 +8,9 @@ import pytest
 from analysis import style
 from analysis.figures.common import NoDataError
 from analysis.figures.search import history, importance, parallel, rungs, slices
-from analysis.figures.search.tried import search_trials
 from analysis.findings import Findings, find
 from analysis.results import read
+from analysis.tried import search_trials
 from tests.analysis.simulate import Configuration, search, simulate
 
 MODULES = (history, slices, parallel, importance, rungs)

@@ -108,9 +108,9 @@ def test_it_holds_nothing_of_python() -> None:
     assert not any(noise in schema_text() for noise in ("Annotated", "Literal", "<value>", "discriminator"))
 
 
-def test_the_readme_lists_every_key_with_its_default() -> None:
-    readme = (FILE.parents[1] / "README.md").read_text(encoding="utf-8")
-    rows = {row.split("`")[1]: row for row in readme.splitlines() if row.startswith("| `")}
+def test_the_documentation_lists_every_key_with_its_default() -> None:
+    page = (FILE.parents[1] / "docs" / "space-file.md").read_text(encoding="utf-8")
+    rows = {row.split("`")[1]: row for row in page.splitlines() if row.startswith("| `")}
     for axis in AXES.values():
         default = str(axis.default).lower() if axis.kind is bool else number_or_text(axis.default)
         assert rows[f"space.{axis.name}"].split("`")[3] == default

@@ -3,8 +3,7 @@
 import pandas as pd
 
 from analysis.axes import STAGE
-from analysis.figures.common import NoDataError
-from analysis.findings import Findings
+from analysis.findings import Findings, NoDataError
 from study.contract.axes import AXES
 
 OBJECTIVES = {
