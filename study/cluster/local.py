@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import ray
+from ray._raylet import AuthenticationTokenLoader  # pyright: ignore[reportAttributeAccessIssue]
 
 from study.cluster import janitor, temporary
 from study.cluster.watching import watched
@@ -116,9 +117,14 @@ def _give_up(name: str, last_words: Callable[[str], str]) -> NoReturn:
 
 
 def _use_a_token() -> None:
-    """Let nobody else in: Ray's ports are open to the network. Ray would keep its own token in the home folder."""
-    if os.environ.keys().isdisjoint({"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}):
+    """Let nobody else in: Ray's ports are open to the network. Ray would write a token of its own to the home folder.
+
+    A token that is there, also of a Ray that this process has started before, is used again: Ray keeps the first one.
+    """
+    tokens = AuthenticationTokenLoader.instance()
+    if not tokens.has_token(ignore_auth_mode=True):
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        tokens.reset_cache()
 
 
 def _open_more_files() -> None:

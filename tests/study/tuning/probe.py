@@ -19,6 +19,10 @@ class Probe(tune.Trainable):
         Path(folder, f"{config['pack']['pack_id']}.json").write_text(json.dumps(seen))
         self.folder, self.together = Path(folder), together
 
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Ray may give a pack, whose own process has just started, one that has ended in that moment."""
+        return True
+
     def step(self) -> dict[str, Any]:
         deadline = time.monotonic() + 300
         while len(list(self.folder.glob("*.json"))) < self.together:
