@@ -205,7 +205,6 @@ def test_a_dry_run_prints_every_configuration_and_starts_nothing(tmp_path):
         r"\S+ to \S+ s a model-epoch; about \S+ MiB of disk",
         lines[4],
     )
-    assert len(lines) == 5
     assert not (tmp_path / "results").exists()
 
 
