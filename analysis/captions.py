@@ -52,6 +52,7 @@ TABLES = {
 # The columns a reader of the page needs, in order; the CSV files hold the rest. T stands for the
 # study's thresholds.
 SHOWN = {
+    "confirmed": ("configuration", "role", "selected_with", "n_search", "confirmed_mean", "n", "optimism"),
     "summary": (
         *("configuration", "n", "runs", "diverged", "test_accuracy_mean", "test_accuracy_low"),
         *("train_accuracy_mean", "selected_accuracy_mean", "gap_mean", "aulc_mean"),

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from analysis.axes import STAGE
-from analysis.findings import Findings, NoDataError
+from analysis.axes import STAGE, numeric
+from analysis.findings import MOST_DISTINCT, Findings, NoDataError
 from study.contract.axes import AXES
 
 OBJECTIVES = {
@@ -43,6 +43,15 @@ def search_trials(findings: Findings) -> tuple[pd.DataFrame, str]:
 def explored(findings: Findings) -> pd.DataFrame:
     """Return the curves of the search itself."""
     return findings.curves[findings.curves[STAGE] == "explore"]
+
+
+def categorical(findings: Findings, axis: str) -> bool:
+    """Whether an axis is drawn as categories: it has no order, or few values and is not drawn from an interval."""
+    space = findings.results.study.get("space")
+    form = space.get(axis) if isinstance(space, dict) else None
+    if isinstance(form, dict) and not form.keys().isdisjoint({"uniform", "loguniform"}):
+        return False
+    return not numeric(axis) or findings.conditions[axis].nunique() <= MOST_DISTINCT
 
 
 def varying(findings: Findings) -> tuple[str, ...]:

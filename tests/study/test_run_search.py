@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 
 from study.contract.axes import Configuration
 from study.contract.records import read_record
-from tests.study.commands import epoch_lines, run, start, write_space
+from tests.study.commands import ROOT, epoch_lines, run, start, write_space
 
 SEARCH = """\
 name: small
@@ -139,3 +139,35 @@ def test_a_search_that_is_killed_five_times_decides_as_if_it_had_not_been(finish
 
 def all_lines(results: Path) -> list[object]:
     return [row for file in (results / "records").glob("*.jsonl") for row in epoch_lines(results, file.stem)]
+
+
+SHORT_SEARCH = ["validation=200", "search.samples=6", "seeds=2", "space.epochs=3", "scheduler.grace_period=1"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "settings", "said"),
+    [
+        ("joint", [*SHORT_SEARCH, "confirm={top: 1, seeds: 2}"], "Selected with"),
+        ("learning_rate", ["space.epochs=2", "seeds=2", "space.num_blocks=2"], "Against no batch norm, lr 0.01"),
+    ],
+)
+def test_the_space_files_that_tune_run_to_the_end_on_digits(tmp_path, name, settings, said):
+    space = write_space(tmp_path, (ROOT / "search_spaces" / f"{name}.yaml").read_text())
+    done = run(space, "--data", "digits", *(part for each in settings for part in ("--set", each)))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert said in " ".join(done.stdout.split())
+    page = (tmp_path / "results" / name / "report" / "report.html").read_text()
+    assert ("Selected and confirmed" in page) == (name == "joint")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["gp", "cmaes", "qmc", "random"])
+def test_every_sampler_runs_a_search(tmp_path, sampler):
+    axes = "space={num_blocks: 0, lr: {loguniform: [0.01, 0.2]}, momentum: {uniform: [0.0, 0.5]}, epochs: 1}"
+    settings = [axes, f"search.sampler={sampler}", "search.samples=3", "seeds=1", "confirm=null", "compare={}"]
+    done = run(write_space(tmp_path, SEARCH), "--no-report", *(part for each in settings for part in ("--set", each)))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    found = computed(tmp_path / "results" / "small")
+    assert len({configuration for configuration, _, _ in found.values()}) == 3

@@ -37,10 +37,9 @@ def draw(info: Info) -> Figure:
     ax.plot(ended["number"], ended["value"], "o", color=blue, ms=4, alpha=0.8)
     ax.plot(early["number"], early["value"], "o", color="0.55", mfc="none", ms=4)
     ax.plot(lost["number"], lost["value"], "x", color=style.BAD, ms=5)
-    handles = [
-        style.line_handle("trained to the end", color=blue, marker="o", ls=""),
-        style.line_handle("stopped before", color="0.55", marker="o", mfc="none", ls=""),
-    ]
+    handles = [style.line_handle("trained to the end", color=blue, marker="o", ls="")]
+    if len(early):
+        handles.append(style.line_handle("stopped before", color="0.55", marker="o", mfc="none", ls=""))
     if len(lost):
         handles.append(style.line_handle("diverged", color=style.BAD, marker="x", ls=""))
     if info.objective == "validation_accuracy" and table["best"].notna().any():

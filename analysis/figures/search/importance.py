@@ -17,11 +17,12 @@ from analysis.tried import OBJECTIVES, search_trials, varying
 
 FEWEST = 8
 TREES = 16
+RESAMPLES = 20
 
 
 @dataclass(frozen=True)
 class Info:
-    """What the figure shows: table has one row per axis with its importance, a share of 1."""
+    """What the figure shows: table has one row per axis with its importance, a share of 1, and low and high."""
 
     table: pd.DataFrame
     objective: str
@@ -31,6 +32,7 @@ class Info:
 def info(findings: Findings) -> Info:
     """Return the importances by fANOVA (Hutter, Hoos & Leyton-Brown 2014), as Optuna computes it.
 
+    low, high: the 10th and 90th percentile over resamples of the configurations with replacement (Efron 1979).
     Raises NoDataError with fewer than 8 configurations trained to the end, equal objectives, or one axis.
     """
     trials, objective = search_trials(findings)
@@ -43,7 +45,11 @@ def info(findings: Findings) -> Info:
     shares = _importance(ended, axes)
     table = pd.DataFrame({"axis": list(shares), "importance": list(shares.values())})
     table["title"] = table["axis"].map(title)
-    source = f"{findings.source}. fANOVA over {len(ended)} configurations trained to the end."
+    table = table.merge(_spread(ended, axes), on="axis")
+    source = (
+        f"{findings.source}. fANOVA over {len(ended)} configurations trained to the end; lines: 10th to 90th "
+        f"percentile over {RESAMPLES} resamples of them."
+    )
     return Info(table, objective, source)
 
 
@@ -52,12 +58,26 @@ def draw(info: Info) -> Figure:
     figure = style.new_figure(5.6, 1.3 + 0.32 * len(info.table))
     ax = figure.subplots()
     sns.barplot(data=info.table, x="importance", y="title", ax=ax, color=sns.color_palette("colorblind")[0])
-    for place, share in enumerate(info.table["importance"]):
-        ax.annotate(f"{share:.2f}", (share, place), (3, 0), textcoords="offset points", va="center", fontsize=8)
+    for place, row in enumerate(info.table[["importance", "low", "high"]].to_numpy(dtype=float)):
+        share, low, high = map(float, row)
+        ax.plot([low, high], [place, place], color="0.2", lw=1.2)
+        text = (max(share, high), place), (4, 0)
+        ax.annotate(f"{share:.2f}", *text, textcoords="offset points", va="center", fontsize=8)
     objective = OBJECTIVES[info.objective].split(" (")[0].lower()
     ax.set(xlabel=f"Share of the variance of {objective}", ylabel="", xlim=(0, 1.08))
     ax.grid(False, axis="y")
     return style.finish(figure, "Search: importance of the axes", info.source)
+
+
+def _spread(ended: pd.DataFrame, axes: list[str]) -> pd.DataFrame:
+    """How far the shares move when the configurations are drawn again."""
+    drawn = []
+    for seed in range(RESAMPLES):
+        sample = ended.sample(len(ended), replace=True, random_state=seed)
+        if sample["value"].nunique() > 1:
+            drawn.append(dict.fromkeys(axes, 0.0) | _importance(sample, [a for a in axes if sample[a].nunique() > 1]))
+    table = pd.DataFrame(drawn, columns=axes)
+    return pd.DataFrame({"axis": axes, "low": table.quantile(0.1).to_numpy(), "high": table.quantile(0.9).to_numpy()})
 
 
 def _importance(trials: pd.DataFrame, axes: list[str]) -> dict[str, float]:

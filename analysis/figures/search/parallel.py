@@ -11,10 +11,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.axes import FACTOR_TYPES, numeric, scale, title
+from analysis.axes import FACTOR_TYPES, scale, title
 from analysis.figures.common import NoDataError, levels
-from analysis.findings import MOST_DISTINCT, Findings
-from analysis.tried import OBJECTIVES, search_trials, varying
+from analysis.findings import Findings
+from analysis.tried import OBJECTIVES, categorical, search_trials, varying
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def draw(info: Info) -> Figure:
 
 def _scaled(findings: Findings, values: pd.Series, axis: str) -> tuple[pd.Series, list[tuple[float, str]]]:
     every = levels(findings, axis)
-    if not numeric(axis) or len(every) <= MOST_DISTINCT:
+    if categorical(findings, axis):
         places = {value: i / max(len(every) - 1, 1) for i, value in enumerate(every)}
         return values.map(places), [(p, findings.labels.text(axis, v)) for v, p in places.items()]
     log = scale(axis, every) == "log"

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis import style
-from analysis.axes import FACTOR_TYPES, Labels, numeric, scale, title
+from analysis.axes import FACTOR_TYPES, Labels, scale, title
 from analysis.figures.common import NoDataError, levels, shape
-from analysis.findings import MOST_DISTINCT, Findings
-from analysis.tried import OBJECTIVES, search_trials, varying
+from analysis.findings import Findings
+from analysis.tried import OBJECTIVES, categorical, search_trials, varying
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,7 @@ def info(findings: Findings) -> Info:
     axes = varying(findings)
     if not axes:
         raise NoDataError("no axis varies")
-    categories = {
-        axis: tuple(levels(findings, axis))
-        for axis in axes
-        if not numeric(axis) or findings.conditions[axis].nunique() <= MOST_DISTINCT
-    }
+    categories = {axis: tuple(levels(findings, axis)) for axis in axes if categorical(findings, axis)}
     source = f"{findings.source}. A point is a configuration, the mean over its seeds; lighter ones are later."
     return Info(table, objective, categories, axes, findings.labels, source)
 
@@ -71,8 +67,9 @@ def draw(info: Info) -> Figure:
         ax.set_axis_off()
     handles = [
         style.line_handle("trained to the end", color="0.3", marker="o", ls=""),
-        style.line_handle("stopped before", color="0.3", marker="o", mfc="none", ls=""),
     ]
+    if not (info.table["finished"] | info.table["diverged"]).all():
+        handles.append(style.line_handle("stopped before", color="0.3", marker="o", mfc="none", ls=""))
     if info.table["diverged"].any():
         handles.append(style.line_handle("diverged", color=style.BAD, marker="x", ls=""))
     return style.finish(figure, "Search: slices", info.source, handles)
