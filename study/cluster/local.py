@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import ray
+from ray._private import worker
 from ray._raylet import AuthenticationTokenLoader  # pyright: ignore[reportAttributeAccessIssue]
 
 from study.cluster import janitor, temporary
@@ -57,7 +58,7 @@ def local_ray(options: dict[str, Any], last_words: Callable[[str], str]) -> Iter
         os.environ["RAY_TMPDIR"] = str(base)
         _use_a_token()
         stack.enter_context(_janitor(folder))
-        stack.callback(ray.shutdown)
+        stack.callback(_shut_down)
         try:
             _start(folder, options)
         except Exception as error:  # OSError, ValueError, RuntimeError, TimeoutError: Ray has no one kind for it
@@ -78,6 +79,17 @@ def _start(folder: Path, options: dict[str, Any]) -> None:
     """
     with _deaf():
         ray.init(address="local", num_cpus=available_cpus(), include_dashboard=False, _temp_dir=str(folder), **options)
+
+
+def _shut_down() -> None:
+    """End Ray, without waiting a second for each of its processes to hear a signal to which they are deaf."""
+    node: Any = worker._global_node
+    if node is not None:
+        kill = node.kill_all_processes
+        node.kill_all_processes = lambda check_alive=True, allow_graceful=False, wait=False: kill(
+            check_alive=check_alive, allow_graceful=False, wait=wait
+        )
+    ray.shutdown()
 
 
 @contextlib.contextmanager
