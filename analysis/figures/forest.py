@@ -24,6 +24,8 @@ VERDICTS = {
     "not judged": ("0.75", "."),
 }
 
+LONGEST_LINE = 56  # characters of a pair's name that stand beside the axis
+
 
 @dataclass(frozen=True)
 class Info:
@@ -72,7 +74,9 @@ def draw(info: Info) -> Figure:
     table = info.table.reset_index(drop=True)
     gaps = (table["family"] != table["family"].shift()).cumsum()
     y = table.index + 1.4 * gaps
-    figure = style.new_figure(7.6, 1.3 + 0.23 * float(y.max()))
+    pairs = list(zip(table["a"], table["b"], strict=True))
+    long = max(len(f"{a} − {b}") for a, b in pairs) > LONGEST_LINE
+    figure = style.new_figure(7.6, 1.3 + (0.36 if long else 0.23) * float(y.max()))
     ax = figure.subplots()
     style.zone(ax, info.meaningful, across=False)
     style.zero_line(ax, across=False)
@@ -100,7 +104,7 @@ def draw(info: Info) -> Figure:
             fontsize=8,
             fontweight="bold",
         )
-    ax.set_yticks(y, [f"{a} − {b}" for a, b in zip(table["a"], table["b"], strict=True)])
+    ax.set_yticks(y, [f"{a} −{chr(10) if long else ' '}{b}" for a, b in pairs])
     ax.tick_params(axis="y", labelsize=7)
     ax.set_ylim(float(y.max()) + 0.8, float(y.min()) - 1.6)
     ax.set_xlabel(f"Difference in {info.measure}, percentage points")

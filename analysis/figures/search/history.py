@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from analysis import style
 from analysis.findings import Findings
@@ -46,4 +47,5 @@ def draw(info: Info) -> Figure:
         ax.step(table["number"], table["best"], where="post", color="0.1", lw=1.4)
         handles.append(style.line_handle("best so far"))
     ax.set(xlabel="Configuration, in the order tried", ylabel=OBJECTIVES[info.objective])
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return style.finish(figure, "Search history", info.source, handles)
