@@ -30,12 +30,14 @@ METHODS = (
     Method("TPE", "tpe"),
     Method("random + ASHA", "random", 3),
     Method("TPE + ASHA", "tpe", 3),
+    Method("TPE + ASHA, one seed", "tpe", 3, seeds=1),
     Method("Ray Tune alone, TPE + ASHA", "tpe", 3, plain=True),
     Method("the same, reduction factor 2", "tpe", 2, plain=True),
 )
 BUDGETS = (50, 100, 200, 400)  # model-epochs
 LIMIT = 800  # where a search ends
 WITHIN = (1.0, 2.0)  # points below the best confirmed accuracy of the table
+RESAMPLES = 2000
 CHANCE = 10.0  # percent; what a search has that has no winner yet
 Course = list[tuple[int, float]]
 
@@ -71,16 +73,14 @@ def summary(courses: dict[str, list[Course]], best: float) -> str:
         courses: by name, of every search.
         best: confirmed accuracy, in percent.
     """
-    targets = [best - points for points in WITHIN]
-    medians = {name: [_median(found, target) for target in targets] for name, found in courses.items()}
-    reference = next(iter(medians.values()))
     lines = []
     for name, found in courses.items():
         cells = [name]
-        for target, median, of_reference in zip(targets, medians[name], reference, strict=True):
-            reached = sum(math.isfinite(spent_until(course, target)) for course in found)
-            cells += [f"{median:.0f}" if math.isfinite(median) else f"> {LIMIT}", f"{reached}/{len(found)}"]
-            cells.append(_ratio(of_reference, median))
+        for points in WITHIN:
+            of_reference, ours = (_until(each, best - points) for each in (next(iter(courses.values())), found))
+            median = _median(ours)
+            cells.append(f"{median:.0f}" if median < LIMIT else f"> {LIMIT}")
+            cells += [f"{(ours < LIMIT).sum()}/{len(ours)}", _ratio(of_reference, ours) if lines else ""]
         cells += [f"{np.median([accuracy_at(course, budget) for course in found]):.2f}" for budget in BUDGETS]
         lines.append(cells)
     headings = [
@@ -93,15 +93,26 @@ def summary(courses: dict[str, list[Course]], best: float) -> str:
     return markdown(headings, lines)
 
 
-def _median(courses: Sequence[Course], target: float) -> float:
-    """Of the model-epochs until an accuracy; the upper one of two, so that an infinite one stays one."""
-    return sorted(spent_until(course, target) for course in courses)[len(courses) // 2]
+def _until(courses: Sequence[Course], target: float) -> np.ndarray:
+    """By search, the model-epochs until an accuracy; the limit where it was not reached by then."""
+    return np.minimum([spent_until(course, target) for course in courses], LIMIT)
 
 
-def _ratio(reference: float, median: float) -> str:
-    if not math.isfinite(median):
+def _median(values: np.ndarray) -> np.ndarray:
+    """Over the last axis, the upper one of two: so it is the limit where half of the searches came to it."""
+    return np.sort(values, axis=-1)[..., values.shape[-1] // 2]
+
+
+def _ratio(reference: np.ndarray, ours: np.ndarray) -> str:
+    """Of the medians, with a 95 % interval by the percentile bootstrap over the searches; nothing beyond the limit."""
+    if _median(ours) >= LIMIT:
         return ""
-    return f"{reference / median:.1f}" if math.isfinite(reference) else f"> {LIMIT / median:.1f}"
+    rng = np.random.default_rng(0)
+    numerator, denominator = (
+        _median(values[rng.integers(len(values), size=(RESAMPLES, len(values)))]) for values in (reference, ours)
+    )
+    low, high = np.quantile(numerator / denominator, (0.025, 0.975))
+    return f"{_median(reference) / _median(ours):.1f} ({low:.1f}-{high:.1f})"
 
 
 def main() -> None:

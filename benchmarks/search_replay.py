@@ -59,12 +59,14 @@ class Method:
         sampler: of Optuna.
         reduction_factor: of ASHA, whose first rung is at epoch 1; None where every run trains to its end.
         plain: as Ray Tune is used by itself, one seed a trial; else as a study.
+        seeds: of each configuration of a study.
     """
 
     name: str
     sampler: Literal["random", "tpe"]
     reduction_factor: float | None = None
     plain: bool = False
+    seeds: int = EXPLORED
 
     def steps(self, table: Table, form: LrForm, budget: int, seed: int) -> Iterator[Step]:
         """Search until the budget is spent, which the last configuration may overdraw.
@@ -94,7 +96,7 @@ def _study(method: Method, table: Table, form: LrForm, budget: int, seed: int) -
         {
             "name": "replay",
             "space": space,
-            "seeds": EXPLORED,
+            "seeds": method.seeds,
             "validation": 200,
             "search": {
                 "algorithm": "optuna",

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import search
 from benchmarks.search_replay import Method
-from benchmarks.search_table import Table, train_pack
+from benchmarks.search_table import FILE, Table, all_configurations, read_table, train_pack
 from study.contract.axes import Configuration
 from study.contract.runs import Run
 
@@ -44,8 +44,9 @@ TABLE = table_of({0.001: 30.0, 0.01: 60.0, 0.1: 90.0, 0.3: 80.0, 1.0: 20.0})
 
 @pytest.mark.parametrize("form", FORMS)
 def test_without_a_scheduler_every_configuration_costs_all_its_epochs(form):
-    steps = list(Method("", "random").steps(TABLE, form, 100, seed=0))
-    assert [step.spent for step in steps] == [18, 36, 54, 72, 90, 108]
+    for seeds in (1, 2):
+        steps = list(Method("", "random", seeds=seeds).steps(TABLE, form, 50 * seeds, seed=0))
+        assert [step.spent for step in steps] == [9 * seeds * count for count in range(1, 7)]
 
 
 def test_a_search_by_choices_trains_nothing_twice_and_finds_the_best():
@@ -117,12 +118,11 @@ def test_the_summary_says_when_an_accuracy_was_reached_and_by_how_many():
     assert search.spent_until(slow, 89.0) == 90
     assert search.spent_until(never, 89.0) == math.inf
     assert [search.accuracy_at(fast, budget) for budget in (1, 50, 402)] == [search.CHANCE, 90.0, 60.0]
-    rows = search.summary({"slow": [slow] * 3, "fast": [fast, fast, never], "never": [never] * 3}, 90.0).splitlines()[
-        2:
-    ]
-    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
-    assert cells[0] == ["slow", "90", "3/3", "1.0", "90", "3/3", "1.0", "50.00", "89.50", "89.50", "89.50"]
-    assert cells[1] == ["fast", "30", "2/3", "3.0", "2", "2/3", "45.0", "90.00", "90.00", "90.00", "90.00"]
+    text = search.summary({"slow": [slow] * 3, "fast": [fast, fast, never], "never": [never] * 3}, 90.0)
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in text.splitlines()[2:]]
+    assert cells[0] == ["slow", "90", "3/3", "", "90", "3/3", "", "50.00", "89.50", "89.50", "89.50"]
+    assert cells[1][:4] == ["fast", "30", "2/3", "3.0 (0.1-3.0)"]
+    assert cells[1][4:7] == ["2", "2/3", "45.0 (0.1-45.0)"]
     assert cells[2][1:7] == ["> 800", "0/3", "", "> 800", "0/3", ""]
 
 
@@ -138,3 +138,14 @@ def test_a_table_is_made_of_training():
         Table.of(rows[1:])
     with pytest.raises(ValueError, match="not every configuration"):
         Table.of(rows.iloc[[0, 0, 2, 3]])
+
+
+def test_the_table_that_comes_with_the_project_is_whole_and_small():
+    table = read_table()
+    assert set(table.configurations) == set(all_configurations())
+    assert table.validation.shape == (192, 4, EPOCHS)
+    for accuracies in (table.validation, table.test):
+        assert np.isfinite(accuracies).all()
+        assert 0 <= accuracies.min() < accuracies.max() <= 100
+    assert FILE.stat().st_size < 100_000
+    assert "192 configurations" in search.heading(table)
