@@ -39,9 +39,11 @@ def write_space(folder: Path, text: str = SMALL) -> Path:
 @contextmanager
 def start(space: Path, *arguments: str, **changes: str) -> Iterator[subprocess.Popen[str]]:
     """``study.run`` started in the folder of the space file; with all it started it is gone at the end."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # A shell that runs the tests in its background ignores Ctrl-C for them; what they start would inherit that.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A shell that runs the tests in its background ignores Ctrl-C for them, and nohup the end of a terminal; what they
+    # start would inherit that.
+    for number, handler in {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}.items():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "study.run", "--space", str(space), *arguments],
         cwd=space.parent,
