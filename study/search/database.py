@@ -3,8 +3,10 @@
 A copy: nothing is read from it. Each session makes it anew from the plan and the records.
 """
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import optuna
@@ -36,7 +38,9 @@ class SearchDatabase:
         for suffix in ("", "-journal", "-wal", "-shm"):
             with suppress(FileNotFoundError):
                 Path(f"{file}{suffix}").unlink()
-        self._storage = RDBStorage(f"sqlite:///{file.resolve()}")
+        # The file is opened here: within a URL a question mark in its path would begin the settings.
+        open_file = partial(sqlite3.connect, file.resolve())
+        self._storage = RDBStorage("sqlite://", engine_kwargs={"creator": open_file})
         self._study_id = self._storage.create_new_study([StudyDirection.MAXIMIZE], study.name)
         self._storage.set_study_user_attr(self._study_id, "question", study.question)
         self._trials: dict[str, int] = {}  # Optuna's numbers of trials, by trial_id

@@ -30,6 +30,16 @@ def test_it_follows_the_search_and_optuna_reads_it(tmp_path):
     database.close()
 
 
+def test_a_path_may_hold_what_a_url_would_take_apart(tmp_path):
+    folder = tmp_path / "what? 100 % [é]"
+    folder.mkdir()
+    study = a_search(folder, "algorithm: optuna, samples: 2")
+    ledger = run(study, folder, near_a_tenth)
+    SearchDatabase(study, ledger, folder / "search.db").close()
+    (folder / "search.db").rename(tmp_path / "plain.db")
+    assert len(optuna.load_study(study_name="a", storage=f"sqlite:///{tmp_path / 'plain.db'}").trials) == 2
+
+
 def test_it_is_made_anew_so_that_nothing_stands_twice(tmp_path):
     study = a_search(tmp_path, "algorithm: optuna, samples: 4")
     ledger = run(study, tmp_path, near_a_tenth)
