@@ -15,7 +15,7 @@ from study.space import Study, configurations, load_study
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "search_spaces"
-NAMES = ("quickstart", "depth", "batch_norm", "learning_rate", "epochs", "residual_vs_conv", "recipe", "joint")
+NAMES = ("quickstart", "depth", "batch_norm", "learning_rate", "epochs", "residual_vs_conv", "recipe", "joint", "notebook", "spread")
 NOTEBOOK = Configuration("residual", 10, False, 0.01, 25)
 
 
@@ -55,6 +55,8 @@ def test_each_is_valid_for_the_models_and_the_schema_and_says_what_it_asks(name:
         ("epochs", 6),
         ("residual_vs_conv", 4),
         ("recipe", 6),
+        ("notebook", 4),
+        ("spread", 5),
     ],
 )
 def test_the_grids(name: str, trials: int) -> None:
