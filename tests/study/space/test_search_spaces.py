@@ -15,7 +15,18 @@ from study.space import Study, configurations, load_study
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "search_spaces"
-NAMES = ("quickstart", "depth", "batch_norm", "learning_rate", "epochs", "residual_vs_conv", "recipe", "joint", "notebook", "spread")
+NAMES = (
+    "quickstart",
+    "depth",
+    "batch_norm",
+    "learning_rate",
+    "epochs",
+    "residual_vs_conv",
+    "recipe",
+    "joint",
+    "notebook",
+    "spread",
+)
 NOTEBOOK = Configuration("residual", 10, False, 0.01, 25)
 
 
