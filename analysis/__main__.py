@@ -24,7 +24,7 @@ STYLE_HELP = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the report of a results directory; 0 when it is written, 2 when the input is wrong."""
+    """Write the report of a results directory; 0: it is written; 2: it cannot be; 130: interrupted."""
     parser = argparse.ArgumentParser(prog="python -m analysis", description=DESCRIPTION)
     parser.add_argument("results", type=folder, metavar="RESULTS", help="a study's results directory")
     parser.add_argument(
@@ -48,6 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ResultsError, ReportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:  # a folder that may not be read, a full disk
+        print(f"error: {error.filename or options.results}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted: the report is not complete; the same command writes it again", file=sys.stderr)
+        return 130
     print_summary(report, Console())
     return 0
 

@@ -222,7 +222,9 @@ def _prepare(out: Path) -> list[str]:
         for name in ("figures", "tables"):
             (out / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ReportError(f"{out}: cannot write the report there: {error.strerror}") from error
+        raise ReportError(
+            f"{out}: cannot write the report there ({error.strerror}); another folder: --out DIR"
+        ) from error
     files = {kind: [out / "figures" / f"{entry.name}.{kind}" for entry in CATALOGUE] for kind in style.FORMATS}
     found = [kind for kind, paths in files.items() if any(path.exists() for path in paths)]
     old = [path for paths in files.values() for path in paths]

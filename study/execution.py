@@ -47,8 +47,8 @@ def train(
     request.note(console, f"loading the images ({study.data}) ...")
     loading = Background(lambda: _load(request))
     importing = Background(_import_tuner)
-    # Ray takes SIGTERM for itself when it starts, so ours comes after it once more.
-    with _ray(request, results), interrupts.ends_as_interrupts():
+    session = provenance.Session(results.provenance)
+    with _ray(request, session):
         with input_errors():
             nodes = node_resources()
             if request.address:
@@ -63,7 +63,7 @@ def train(
         try:
             write_text(results.study, study.to_yaml())
             results.records.mkdir(exist_ok=True)
-            provenance.begin_session(results.provenance, images["data"], study.precision, request.command, facts)
+            session.begin(images["data"], study.precision, request.command, facts)
             _run_packs(request, results, ledger, growth, spending, images, slots, wanted, console)
         except KeyboardInterrupt:
             _end(ledger)
@@ -76,7 +76,7 @@ def train(
             return False
         finally:
             with contextlib.suppress(OSError):  # the disk may be full, and what it hides is worse
-                provenance.end_session(results.provenance, ledger.outcome)
+                session.end(ledger.outcome)
     return True
 
 
@@ -150,6 +150,7 @@ def _run_packs(
             waiting=f"waiting for free devices: a pack needs {amounts(wanted)}" if request.address else None,
         ) as display,
         _listeners(study, ledger, results, display) as listener,
+        interrupts.kept(),
     ):
         run_packs(study, ledger, supply, found.states, images, results, session, wanted, listener, scheduler)
 
@@ -204,10 +205,10 @@ def _end(ledger: Ledger) -> None:
 
 
 @contextlib.contextmanager
-def _ray(request: Request, results: ResultsDirectory) -> Iterator[None]:
+def _ray(request: Request, session: provenance.Session) -> Iterator[None]:
     def last_words(name: str) -> str:
         with contextlib.suppress(OSError, ValueError):
-            provenance.end_session(results.provenance, "interrupted")
+            session.end("interrupted")
         return (
             f"the session broke off: Ray's {name} died, perhaps for want of memory; what was trained is kept. "
             f"To go on: {request.command_that_goes_on}"

@@ -31,6 +31,17 @@ def held() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def kept() -> Iterator[None]:
+    """Put back afterwards what this program does on a signal: Ray and Ray Tune take some and never return them."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDING)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
 def ends_as_interrupts() -> Iterator[None]:
     """Treat what ends a job as Ctrl-C: SIGTERM and SIGUSR1 of batch systems, SIGHUP of a terminal that is closed.
 

@@ -9,7 +9,7 @@ from study.cluster.resources import pack_resources, shortage
 from study.cluster.temporary import NoFolderError, base_folder
 from study.data.arrays import DataError
 from study.data.sizes import sizes
-from study.request import InputError, Request, check_folder
+from study.request import InputError, Request, check_folder, check_writable
 from study.results.machine import available_cpus, describe_machine
 from study.results.paths import ResultsDirectory
 from study.space import SpaceError
@@ -30,7 +30,9 @@ def blockers(request: Request) -> Iterator[str]:
 
 
 def _folder(request: Request) -> None:
-    check_folder(request, ResultsDirectory(request.results))
+    results = ResultsDirectory(request.results)
+    check_folder(request, results)
+    check_writable(results)
 
 
 def _images(request: Request) -> None:
@@ -38,11 +40,11 @@ def _images(request: Request) -> None:
 
 
 def _disk(request: Request) -> str | None:
-    """Whether the results directory can be made and written to, and has some room."""
+    """Whether the results directory can be made, and has some room."""
     there = request.results.absolute()
     while not there.exists():
         there = there.parent
-    if not os.access(there, os.W_OK | os.X_OK):
+    if there != request.results.absolute() and not os.access(there, os.W_OK | os.X_OK):
         return f"--results {request.results}: {there} cannot be written to"
     free = shutil.disk_usage(there).free
     return f"--results {request.results}: the disk has {free // 2**20} MB left" if free < _LEAST_ROOM else None

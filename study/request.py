@@ -1,5 +1,6 @@
 """What the command line asks for, and the checks that come before anything is started."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -101,6 +102,29 @@ def check_folder(request: Request, results: ResultsDirectory) -> None:
             f"{folder} already holds this study; continue it with --resume, add to it with --extend, or choose another "
             "folder with --results DIR"
         )
+
+
+def check_writable(results: ResultsDirectory) -> None:
+    """Refuse a results directory of which a part cannot be written to, such as another user's.
+
+    Raises:
+        InputError: it names the first such part.
+    """
+    folders = (results.path, results.records, results.trials, results.tensorboard)
+    written = (results.lock, results.plan, results.search, *results.records.glob("*.jsonl"))
+    for part in (*folders, *written):
+        if part.exists() and not os.access(part, os.W_OK | (os.X_OK if part.is_dir() else 0)):
+            raise InputError(
+                f"--results {results.path}: {part} cannot be written to (it belongs to {_owner(part)}): change its "
+                "permissions, or go on in a copy of the folder"
+            )
+
+
+def _owner(path: Path) -> str:
+    try:
+        return path.owner()
+    except KeyError:  # a user without a name here
+        return f"user {path.stat().st_uid}"
 
 
 def check_plan(request: Request, results: ResultsDirectory, held: Sequence[Planned]) -> None:
@@ -239,5 +263,8 @@ def input_errors() -> Iterator[None]:
     """The errors of the parts that check input, as one kind."""
     try:
         yield
-    except (SpaceError, ValueError, OSError) as error:
+    except OSError as error:
+        said = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+        raise InputError(said) from error
+    except (SpaceError, ValueError) as error:
         raise InputError(str(error)) from error

@@ -3,13 +3,13 @@
 import argparse
 import importlib.metadata
 import logging
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study import interrupts
+from study.commands import python_command
 from study.exit_status import BAD_INPUT, DONE, INTERRUPTED
 from study.output import sturdy_output
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     with sturdy_output(), interrupts.ends_as_interrupts():
         try:
-            return _run(options, command_line(arguments))
+            return _run(options, python_command("study.run", arguments))
         except KeyboardInterrupt:
             print("interrupted before anything was started")
             return INTERRUPTED
@@ -91,14 +91,6 @@ def _say_what_would_stop(request: "Request", console: "Console") -> int:
     for problem in blockers(request):
         say(console, f"this would stop the run: {problem}")
     return DONE
-
-
-def command_line(arguments: Sequence[str]) -> str:
-    """The command as a shell takes it, with the Python that runs now: the environment may not be activated."""
-    python = Path(sys.executable)
-    if python.is_relative_to(Path.cwd()):
-        python = python.relative_to(Path.cwd())
-    return shlex.join([str(python), "-m", "study.run", *arguments])
 
 
 def parser() -> argparse.ArgumentParser:

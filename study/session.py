@@ -10,13 +10,14 @@ from typing import Literal
 from rich.console import Console
 
 from study import interrupts, locking
+from study.commands import python_command
 from study.exit_status import BROKEN, DONE, INTERRUPTED, SOME_FAILED
 from study.growing import growth_of
 from study.growth.budget import Spending
 from study.growth.growing import Growth
 from study.phrasing import cause, counted, describe, ranges, say
 from study.plan.planned import missing
-from study.request import InputError, Request, check_folder, check_plan, input_errors
+from study.request import InputError, Request, check_folder, check_plan, check_writable, input_errors
 from study.results.files import write_text
 from study.results.ledger import Ledger
 from study.results.opening import open_ledger
@@ -81,20 +82,19 @@ def _finish(
     request: Request, results: ResultsDirectory, ledger: Ledger, console: Console, ending: Ending, spending: Spending
 ) -> int:
     """Curves, report and the last words; the exit status."""
-    reported = True
+    status, to_write_it = DONE, python_command("analysis", [str(results.path)])
     try:
         _report(request, results, console)
     except KeyboardInterrupt:
-        say(console, f"the report was interrupted; to write it: python -m analysis {results.path}")
-        if ending in ("completed", "out of budget"):
-            return INTERRUPTED
+        say(console, f"the report was interrupted; to write it: {to_write_it}")
+        status = INTERRUPTED
     except Exception as error:  # a full disk, say: what was trained is kept, and that should be the last word
         if isinstance(error, OSError):
             print(cause(error, results.path), file=sys.stderr)
         else:
             traceback.print_exc()
-        say(console, f"the report could not be written; after correcting that: python -m analysis {results.path}")
-        reported = False
+        say(console, f"the report could not be written; after correcting that: {to_write_it}")
+        status = SOME_FAILED
     say(console, f"results: {results.path}")
     _say_failed(ledger, results.path, console)
     if ending == "broke":
@@ -107,8 +107,8 @@ def _finish(
         say(console, f"{spending.words()}; --resume with a larger budget goes on: {request.command_that_goes_on}")
     if ending == "failed":
         say(console, f"to try the failed runs again: {request.command_that_goes_on}")
-        return SOME_FAILED
-    return DONE if reported else SOME_FAILED
+        return max(status, SOME_FAILED)
+    return status
 
 
 def _say_failed(ledger: Ledger, folder: Path, console: Console) -> None:
@@ -155,6 +155,8 @@ def _own(results: ResultsDirectory) -> Iterator[None]:
     made_here = not results.path.exists()
     try:
         results.path.mkdir(parents=True, exist_ok=True)
+        with input_errors():
+            check_writable(results)
         lock = locking.Lock(results.lock)
         lock.take()
     except locking.HeldError as error:

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 ARROWS = {
     "study.contract": set(),
     "study.exit_status": set(),
+    "study.interrupts": set(),
     "study.locking": set(),
     "study.space": {"study.contract"},
     "study.data": {"study.contract", "study.locking"},
@@ -20,7 +21,14 @@ ARROWS = {
     "study.results": {"study.contract", "study.space", "study.data", "study.plan"},
     "study.growth": {"study.contract", "study.space", "study.plan", "study.results"},
     "study.search": {"study.contract", "study.space", "study.plan", "study.results", "study.growth"},
-    "study.cluster": {"study.contract", "study.exit_status", "study.locking", "study.space", "study.results"},
+    "study.cluster": {
+        "study.contract",
+        "study.exit_status",
+        "study.interrupts",
+        "study.locking",
+        "study.space",
+        "study.results",
+    },
     "study.tuning": {
         "study.contract",
         "study.space",

@@ -11,7 +11,8 @@ import ray
 from ray._raylet import GcsClient  # pyright: ignore[reportAttributeAccessIssue]
 from ray.exceptions import AuthenticationError
 
-from study.cluster.local import first_line, local_ray
+from study import interrupts
+from study.cluster.local import first_line, local_ray, shut_down
 from study.cluster.resources import amounts
 
 _ENVIRONMENT = {
@@ -47,13 +48,14 @@ def connected(address: str | None, last_words: Callable[[str], str]) -> Iterator
         return
     check_reachable(address)
     try:
-        ray.init(address=address, **quiet)
+        with interrupts.kept():
+            ray.init(address=address, **quiet)
     except Exception as error:  # Ray raises anything from ConnectionError to ValueError here
         raise ClusterError(_no_cluster(address, first_line(error))) from error
     try:
         yield
     finally:
-        ray.shutdown()
+        shut_down()
 
 
 def joined_cluster() -> str:

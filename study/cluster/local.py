@@ -17,6 +17,7 @@ import ray
 from ray._private import worker
 from ray._raylet import AuthenticationTokenLoader  # pyright: ignore[reportAttributeAccessIssue]
 
+from study import interrupts
 from study.cluster import janitor, temporary
 from study.cluster.watching import watched
 from study.exit_status import BROKEN
@@ -77,7 +78,7 @@ def _start(folder: Path, options: dict[str, Any]) -> None:
 
     A batch system sends them to every process of a job; a study whose Ray is gone cannot stop well.
     """
-    with _deaf():
+    with _deaf(), interrupts.kept():
         ray.init(address="local", num_cpus=available_cpus(), include_dashboard=False, _temp_dir=str(folder), **options)
 
 
@@ -89,7 +90,13 @@ def _shut_down() -> None:
         node.kill_all_processes = lambda check_alive=True, allow_graceful=False, wait=False: kill(
             check_alive=check_alive, allow_graceful=False, wait=wait
         )
-    ray.shutdown()
+    shut_down()
+
+
+def shut_down() -> None:
+    """End Ray, or leave its cluster; what ends a job waits meanwhile, and then ends this program as it should."""
+    with _deaf(), interrupts.kept():
+        ray.shutdown()
 
 
 @contextlib.contextmanager

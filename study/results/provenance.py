@@ -1,6 +1,7 @@
 """Where a result comes from: versions, commit, command line, hardware and data, a session at a time."""
 
 import json
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,21 +16,43 @@ from study.results.machine import Facts, git_state, versions
 FORMAT = 1
 
 
-def begin_session(file: Path, data: ImageData, precision: str, command: str, nodes: list[Facts]) -> None:
-    """Add a session to provenance.json, which the first one makes; its outcome is "running" until ``end_session``."""
-    session = {
-        "command": command,
-        "started": now(),
-        "ended": None,
-        "outcome": "running",
-        "versions": versions(),
-        "git": git_state(Path(__file__)),
-        "hardware": {"nodes": nodes},
-        "computation": [],
-    }
-    content = read_provenance(file) or {"format": FORMAT, "data": describe_data(data), "precision": precision}
-    content.setdefault("sessions", []).append(session)
-    write_json(file, content)
+class Session:
+    """One session in provenance.json, which the first one makes; timed by a clock that nobody sets.
+
+    Args:
+        file: provenance.json.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._began: float | None = None
+
+    def begin(self, data: ImageData, precision: str, command: str, nodes: list[Facts]) -> None:
+        """Add it; its outcome is "running" until ``end``."""
+        session = {
+            "command": command,
+            "started": now(),
+            "ended": None,
+            "seconds": None,
+            "outcome": "running",
+            "versions": versions(),
+            "git": git_state(Path(__file__)),
+            "hardware": {"nodes": nodes},
+            "computation": [],
+        }
+        content = read_provenance(self._file) or {"format": FORMAT, "data": describe_data(data), "precision": precision}
+        content.setdefault("sessions", []).append(session)
+        write_json(self._file, content)
+        self._began = time.monotonic()
+
+    def end(self, outcome: str) -> None:
+        """Say how it ended: completed, failed (some runs did) or interrupted; nothing where it did not begin."""
+        content = read_provenance(self._file)
+        if content is None or self._began is None:
+            return
+        seconds = time.monotonic() - self._began
+        content["sessions"][-1] |= {"ended": now(), "seconds": seconds, "outcome": outcome}
+        write_json(self._file, content)
 
 
 def add_computation(file: Path, described: Mapping[str, str]) -> None:
@@ -38,15 +61,6 @@ def add_computation(file: Path, described: Mapping[str, str]) -> None:
     if content is not None and dict(described) not in content["sessions"][-1]["computation"]:
         content["sessions"][-1]["computation"].append(dict(described))
         write_json(file, content)
-
-
-def end_session(file: Path, outcome: str) -> None:
-    """Say how the last session ended: completed, failed (some trials did) or interrupted."""
-    content = read_provenance(file)
-    if content is None:
-        return
-    content["sessions"][-1] |= {"ended": now(), "outcome": outcome}
-    write_json(file, content)
 
 
 def read_provenance(file: Path) -> dict[str, Any] | None:
@@ -67,7 +81,7 @@ def read_provenance(file: Path) -> dict[str, Any] | None:
 
 
 def hours_of_sessions(file: Path, last_change: Path) -> float:
-    """What all sessions so far took together, by the clock.
+    """What all sessions so far took together.
 
     Args:
         file: provenance.json.
@@ -76,13 +90,16 @@ def hours_of_sessions(file: Path, last_change: Path) -> float:
     content = read_provenance(file)
     hours = 0.0
     for session in content["sessions"] if content else ():
+        if session.get("seconds") is not None:
+            hours += session["seconds"] / 3600
+            continue
+        # One that was killed, or of an earlier version: by the machine's clock, which may have been set meanwhile.
         if session["ended"] is not None:
             end = datetime.fromisoformat(session["ended"])
         elif last_change.exists():
             end = datetime.fromtimestamp(last_change.stat().st_mtime, UTC)
         else:
             continue
-        # A clock that was set back makes no time.
         hours += max(0.0, (end - datetime.fromisoformat(session["started"])).total_seconds() / 3600)
     return hours
 

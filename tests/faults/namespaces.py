@@ -1,4 +1,4 @@
-"""Commands with mounts or interfaces of their own, which only Linux and root can have."""
+"""Commands with mounts or interfaces of their own, which only Linux and root can have, or with fewer rights."""
 
 import os
 import shutil
@@ -15,3 +15,12 @@ def unshare(*options: str, script: str) -> list[str]:
     if subprocess.run([*command, "mount -t tmpfs none /mnt"], capture_output=True, check=False).returncode:
         pytest.skip("no namespaces here")
     return [*command, script]
+
+
+def bound_by_permissions() -> list[str]:
+    """What stands before a command that is to respect the permissions of files, which root does not by itself."""
+    if os.geteuid():
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("needs setpriv, or another user than root")
+    return ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from study.run import command_line
+from study.commands import python_command
 from tests.study.commands import epoch_lines, run, start, wait_for_epoch, write_space
 from tests.study.undisturbed import LONG, computed, numbers_of_long
 
@@ -99,7 +99,7 @@ def interrupt_in_the_middle(folder: Path, interrupt: Callable[[subprocess.Popen[
         out, err = process.communicate(timeout=120)
     assert process.returncode == 130, out + err
     # The command that is printed depends on where it runs.
-    assert f"To go on: {command_line(['--space', str(space), '--resume'])}" in out
+    assert f"To go on: {python_command('study.run', ['--space', str(space), '--resume'])}" in out
     return out, err
 
 

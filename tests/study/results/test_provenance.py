@@ -4,7 +4,7 @@ import subprocess
 import pytest
 
 from study.results.machine import git_state
-from study.results.provenance import add_computation, begin_session, end_session, read_provenance
+from study.results.provenance import Session, add_computation, hours_of_sessions, read_provenance
 from tests.helpers import tiny_data
 
 NODES = [{"host": "here", "cpu": "a CPU", "cores": 2, "memory_gib": 8.0, "gpus": []}]
@@ -12,11 +12,12 @@ NODES = [{"host": "here", "cpu": "a CPU", "cores": 2, "memory_gib": 8.0, "gpus":
 
 def test_every_session_is_kept(tmp_path):
     file, data = tmp_path / "provenance.json", tiny_data(validation=30)
-    begin_session(file, data, "float32", "first", NODES)
+    first, second = Session(file), Session(file)
+    first.begin(data, "float32", "first", NODES)
     assert json.loads(file.read_text())["sessions"][0]["outcome"] == "running"
-    end_session(file, "interrupted")
-    begin_session(file, data, "float32", "second", NODES)
-    end_session(file, "completed")
+    first.end("interrupted")
+    second.begin(data, "float32", "second", NODES)
+    second.end("completed")
     content = json.loads(file.read_text())
     assert content["data"]["validation"] == 30
     assert content["precision"] == "float32"
@@ -30,7 +31,7 @@ def test_every_session_is_kept(tmp_path):
 
 def test_no_file_is_no_provenance(tmp_path):
     assert read_provenance(tmp_path / "provenance.json") is None
-    end_session(tmp_path / "provenance.json", "completed")
+    Session(tmp_path / "provenance.json").end("completed")
     assert not list(tmp_path.iterdir())
 
 
@@ -63,9 +64,35 @@ def test_the_state_of_a_checkout(tmp_path):
 
 def test_how_a_session_computes_is_noted_once(tmp_path):
     file = tmp_path / "provenance.json"
-    begin_session(file, tiny_data(), "float32", "study.run", [])
+    Session(file).begin(tiny_data(), "float32", "study.run", [])
     for backend in ("kernels", "PyTorch", "kernels"):
         add_computation(file, {"backend": backend})
     content = read_provenance(file)
     assert content is not None
     assert content["sessions"][-1]["computation"] == [{"backend": "kernels"}, {"backend": "PyTorch"}]
+
+
+def test_a_session_that_never_began_ends_no_other(tmp_path):
+    file = tmp_path / "provenance.json"
+    first = Session(file)
+    first.begin(tiny_data(), "float32", "first", NODES)
+    first.end("completed")
+    whole = file.read_bytes()
+    Session(file).end("interrupted")  # Ray died as it started
+    assert file.read_bytes() == whole
+
+
+def test_a_clock_that_was_set_makes_no_time(tmp_path):
+    """Of a session that ended, a clock that nobody sets tells; of one that was killed, at least no negative time."""
+    file, table = tmp_path / "provenance.json", tmp_path / "trials.parquet"
+    for outcome in ("completed", "running"):
+        session = Session(file)
+        session.begin(tiny_data(), "float32", "study.run", NODES)
+        if outcome == "completed":
+            session.end(outcome)
+    table.touch()
+    content = json.loads(file.read_text())
+    for each, year in zip(content["sessions"], ("1999", "2999"), strict=True):
+        each["started"] = f"{year}{each['started'][4:]}"
+    file.write_text(json.dumps(content))
+    assert 0 <= hours_of_sessions(file, table) < 1
