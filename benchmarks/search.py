@@ -54,14 +54,19 @@ def confirmed(table: Table) -> np.ndarray:
 
 
 def search_of(method: Method, table: Table, form: LrForm, number: int, limit: int = LIMIT) -> Search:
-    """The search of this number, which the sampler's seed and the order of the table's seeds go by."""
+    """The search of this number, which the sampler's seed and the order of the table's seeds go by.
+
+    It ends at the limit or where all that is asked of it has been seen.
+    """
     table = table.reordered(ORDERS[number % len(ORDERS)])
     values = confirmed(table)
-    course = [
-        (step.spent, CHANCE if step.winner is None else float(values[table.place_of(step.winner)]))
-        for step in method.steps(table, form, limit, number)
-    ]
-    return Search(method.name, number, float(values.max()), course)
+    best = float(values.max())
+    course: Course = []
+    for step in method.steps(table, form, limit, number):
+        course.append((step.spent, CHANCE if step.winner is None else float(values[table.place_of(step.winner)])))
+        if step.spent >= max(BUDGETS) and spent_until(course, best - min(WITHIN)) < math.inf:
+            break
+    return Search(method.name, number, best, course)
 
 
 def spent_until(course: Course, target: float) -> float:

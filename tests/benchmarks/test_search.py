@@ -58,6 +58,12 @@ def test_a_search_by_choices_trains_nothing_twice_and_finds_the_best():
     assert found.best == 87.0
 
 
+def test_a_search_ends_where_nothing_more_is_asked_of_it():
+    found = search.search_of(Method("", "random"), TABLE, "loguniform", 0)
+    assert search.spent_until(found.course, found.best - min(search.WITHIN)) < max(search.BUDGETS)
+    assert found.course[-1][0] == 414  # the first multiple of 18 after the last budget
+
+
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
 def test_asha_sees_more_configurations_for_the_same_model_epochs(sampler):
     whole = list(Method("", sampler).steps(TABLE, "loguniform", 200, seed=1))
