@@ -34,7 +34,7 @@ def answer(findings: Findings) -> Answer:
     if runs["condition"].nunique() == 1:
         return Answer(_alone(findings, runs))
     told = []
-    first = [each.condition for each in searching.winners(findings) if not each.baseline][:1]
+    first = [each.condition for each in findings.winners if not each.baseline][:1]
     for family in ASKED:
         rows = [row for row in _asked(findings) if row["family"] == family]
         # Of a search the winner: it was chosen before the test images were looked at.
@@ -88,7 +88,7 @@ def _best_in_a_sentence(findings: Findings) -> str:
         return ""
     best = findings.label(found.best)
     others = len(found.near) + len(found.behind)
-    by = " by validation accuracy" if findings.has_validation and not searching.winners(findings) else ""
+    by = " by validation accuracy" if findings.has_validation and not findings.winners else ""
     if len(found.alone) == others + 1:
         return f"{best} came out highest{by}, and with one seed each nothing says that it is more than chance"
     if not found.near:

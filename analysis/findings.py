@@ -18,6 +18,7 @@ from analysis.statistics.looks import promised_error, seeds_by_look
 from analysis.statistics.sights import Asked, Sight, sights
 from analysis.statistics.standing import Standing, standing
 from analysis.statistics.verdicts import ALPHA, Judged, Plan, judged, looks_taken, with_verdicts
+from analysis.winners import Winner, winners
 from study.contract.axes import AXES
 
 MOST_DISTINCT = 12
@@ -97,6 +98,11 @@ class Findings:
             by_rest.setdefault(tuple(v for k, v in points[n].items() if k != "epochs"), []).append(n)
         shared = [(a, b) for group in by_rest.values() for a in group for b in group if same_runs(points[a], points[b])]
         return standing(seen, able, shared, self.plan)
+
+    @cached_property
+    def winners(self) -> tuple[Winner, ...]:
+        """What a search has had trained again with fresh seeds, the baseline last."""
+        return winners(self.conditions, self.runs, self.curves, self.question.baseline)
 
     @cached_property
     def _number_of(self) -> dict[str, int]:

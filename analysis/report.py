@@ -194,7 +194,7 @@ def _rich_table(report: Report, thresholds: Sequence[float]) -> Table:
 
 def _in_short(findings: Findings, summary: pd.DataFrame) -> pd.DataFrame:
     """The rows for the terminal: of a search that confirms its winners those alone; the page has all."""
-    confirmed = summary.index.isin([each.condition for each in searching.winners(findings)])
+    confirmed = summary.index.isin([each.condition for each in findings.winners])
     return summary[confirmed] if confirmed.any() else summary
 
 

@@ -1,6 +1,4 @@
-"""What a search found: its winners, what they were selected with and what fresh seeds confirm, and what it cost."""
-
-from dataclasses import dataclass
+"""What a search found, as tables and lines: its winners with what fresh seeds confirm of them, and what it cost."""
 
 import pandas as pd
 
@@ -8,58 +6,7 @@ from analysis import words
 from analysis.axes import STAGE
 from analysis.findings import Findings, NoDataError
 from analysis.ledger import counted
-from analysis.tried import explored, search_trials
-from study.contract.axes import AXES
-
-
-@dataclass(frozen=True)
-class Winner:
-    """A configuration that was trained again with fresh seeds.
-
-    condition: its number among the findings' conditions. baseline: whether it is what the winners are compared with.
-    selected: the mean validation accuracy over the seeds of the search, by which it was chosen, in percent; None of a
-    baseline that was not tried. seeds: of the search. confirmed: the test accuracies of the fresh seeds.
-    """
-
-    condition: int
-    baseline: bool
-    selected: float | None
-    seeds: int
-    confirmed: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        """Of the confirmed accuracies; NaN before the first."""
-        return sum(self.confirmed) / len(self.confirmed) if self.confirmed else float("nan")
-
-    @property
-    def spread(self) -> float:
-        """Their standard deviation; NaN of fewer than two."""
-        return float(pd.Series(self.confirmed).std()) if len(self.confirmed) > 1 else float("nan")
-
-    @property
-    def optimism(self) -> float | None:
-        """By how much the selection promised more than fresh seeds keep, in percentage points."""
-        return None if self.selected is None or not self.confirmed else self.selected - self.mean
-
-
-def winners(findings: Findings) -> list[Winner]:
-    """Return the confirmed configurations, the best of the search first and the baseline last; empty without any."""
-    conditions = findings.conditions
-    confirmed = [int(str(number)) for number in conditions.index[conditions[STAGE] == "confirm"]]
-    if not confirmed:
-        return []
-    chosen = _selected(findings)
-    found = []
-    for number in confirmed:
-        point = tuple(findings.point(number)[axis] for axis in AXES)
-        value, seeds = chosen.get(point, (None, 0))
-        runs = findings.runs[findings.runs["condition"] == number]
-        values = tuple(map(float, runs["test_accuracy"].dropna()))
-        wanted = findings.question.baseline or {}
-        baseline = bool(wanted) and all(findings.point(number)[axis] == value for axis, value in wanted.items())
-        found.append(Winner(number, baseline, value, seeds, values))
-    return sorted(found, key=lambda each: (each.baseline, -(each.selected or 0.0)))
+from analysis.tried import search_trials
 
 
 def confirmed_table(findings: Findings) -> pd.DataFrame:
@@ -75,7 +22,7 @@ def confirmed_table(findings: Findings) -> pd.DataFrame:
             "n": len(each.confirmed),
             "optimism": each.optimism,
         }
-        for each in winners(findings)
+        for each in findings.winners
     )
 
 
@@ -105,8 +52,8 @@ def fates(findings: Findings) -> pd.DataFrame:
 
 def lines(findings: Findings) -> list[str]:
     """Return the selection and its confirmation, and the cost, in words; empty for a grid."""
-    found, said = winners(findings), []
-    best = next((each for each in found if not each.baseline and each.confirmed), None)
+    said: list[str] = []
+    best = next((each for each in findings.winners if not each.baseline and each.confirmed), None)
     if best is not None and best.selected is not None and best.optimism is not None:
         text = (
             f"Selected with {best.selected:.2f} % validation accuracy (mean of {counted(best.seeds, 'seed')}); fresh "
@@ -119,14 +66,3 @@ def lines(findings: Findings) -> list[str]:
         total = int(table["model_epochs"].sum())
         said.append(f"Spent {counted(total, 'model-epoch')}, by fate (configurations): {', '.join(parts)}")
     return said
-
-
-def _selected(findings: Findings) -> dict[tuple[object, ...], tuple[float, int]]:
-    """By configuration, the value that the search saw and its number of seeds."""
-    curves = explored(findings)
-    curves = curves[curves["validation_accuracy"].notna()]
-    last = curves.sort_values("epoch").groupby(["trial_id", "seed"]).tail(1)
-    return {
-        tuple(rows[axis].iloc[0] for axis in AXES): (float(rows["validation_accuracy"].mean()), len(rows))
-        for _, rows in last.groupby("trial_id")
-    }

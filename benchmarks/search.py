@@ -1,45 +1,51 @@
 """Is a search worth it? Confirmed accuracy against model-epochs spent, for random search, TPE and ASHA.
 
-    python -m benchmarks.search [--searches 10] [--lr choice|loguniform] [--json FILE]
+    python -m benchmarks.search [--searches 10] [--lr choice|loguniform] [--results FILE.jsonl]
 
 Searches are replayed from ``benchmarks/data/search_table.parquet`` (see ``benchmarks.search_table``): each looks up the
-validation accuracy of two seeds a configuration. Its winner at any moment is confirmed by the test accuracy after the
-last epoch of the two other seeds. Training these is not counted: it costs every way to search the same. One core, some
-minutes.
+validation accuracy of one or two of a configuration's four seeds. Its winner at any moment is confirmed by the test
+accuracy after the last epoch of two others. Training these is not counted: it costs every way to search the same.
+Which seeds a search sees goes by its number. One core, half a minute a search of all ways; with ``--results`` searches
+are kept as they end, and the next call goes on.
 """
 
 import argparse
 import itertools
-import json
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from benchmarks.processes import say_what_runs
+from benchmarks.search_file import Course, OtherSettingsError, Search, SearchFile
 from benchmarks.search_replay import EXPLORED, LrForm, Method
-from benchmarks.search_table import Table, read_table
+from benchmarks.search_table import SEEDS, Table, read_table
 from benchmarks.tables import markdown
-from study.results.clock import now
-from study.results.machine import describe_machine, git_state, versions
 
 METHODS = (
     Method("random", "random"),
     Method("TPE", "tpe"),
     Method("random + ASHA", "random", 3),
     Method("TPE + ASHA", "tpe", 3),
-    Method("TPE + ASHA, one seed", "tpe", 3, seeds=1),
+    Method("one seed: random", "random", seeds=1),
+    Method("one seed: random + ASHA", "random", 3, seeds=1),
+    Method("one seed: TPE + ASHA", "tpe", 3, seeds=1),
     Method("Ray Tune alone, TPE + ASHA", "tpe", 3, plain=True),
     Method("the same, reduction factor 2", "tpe", 2, plain=True),
 )
+# What each is compared with: random search with as many seeds a configuration.
+REFERENCES = {
+    method.name: METHODS[0 if method.seeds == EXPLORED and not method.plain else 4].name for method in METHODS
+}
+# Of the table's seeds; a search sees the first ones.
+ORDERS = tuple((*seen, *sorted(set(SEEDS) - set(seen))) for seen in itertools.permutations(SEEDS, EXPLORED))
 BUDGETS = (50, 100, 200, 400)  # model-epochs
 LIMIT = 800  # where a search ends
 WITHIN = (1.0, 2.0)  # points below the best confirmed accuracy of the table
 RESAMPLES = 2000
 CHANCE = 10.0  # percent; what a search has that has no winner yet
-Course = list[tuple[int, float]]
 
 
 def confirmed(table: Table) -> np.ndarray:
@@ -47,13 +53,20 @@ def confirmed(table: Table) -> np.ndarray:
     return table.test[:, EXPLORED:, -1].mean(axis=1)
 
 
-def course_of(method: Method, table: Table, form: LrForm, seed: int, limit: int = LIMIT) -> Course:
-    """A search: after each configuration the model-epochs spent, and the confirmed accuracy of the winner by then."""
+def search_of(method: Method, table: Table, form: LrForm, number: int, limit: int = LIMIT) -> Search:
+    """The search of this number, which the sampler's seed and the order of the table's seeds go by.
+
+    It ends at the limit or where all that is asked of it has been seen.
+    """
+    table = table.reordered(ORDERS[number % len(ORDERS)])
     values = confirmed(table)
-    return [
-        (step.spent, CHANCE if step.winner is None else float(values[table.place_of(step.winner)]))
-        for step in method.steps(table, form, limit, seed)
-    ]
+    best = float(values.max())
+    course: Course = []
+    for step in method.steps(table, form, limit, number):
+        course.append((step.spent, CHANCE if step.winner is None else float(values[table.place_of(step.winner)])))
+        if step.spent >= max(BUDGETS) and spent_until(course, best - min(WITHIN)) < math.inf:
+            break
+    return Search(method.name, number, best, course)
 
 
 def spent_until(course: Course, target: float) -> float:
@@ -66,22 +79,22 @@ def accuracy_at(course: Course, budget: int) -> float:
     return next((accuracy for spent, accuracy in reversed(course) if spent <= budget), CHANCE)
 
 
-def summary(courses: dict[str, list[Course]], best: float) -> str:
-    """A line for each way to search; the first is what the others are compared with.
+def summary(found: dict[str, list[Search]], references: dict[str, str]) -> str:
+    """A line for each way to search.
 
     Args:
-        courses: by name, of every search.
-        best: confirmed accuracy, in percent.
+        found: by name, of every search.
+        references: by name, the name of what it is compared with.
     """
     lines = []
-    for name, found in courses.items():
-        cells = [name]
+    for name, searches in found.items():
+        reference, cells = references[name], [name]
         for points in WITHIN:
-            of_reference, ours = (_until(each, best - points) for each in (next(iter(courses.values())), found))
+            theirs, ours = (_until(each, points) for each in (found[reference], searches))
             median = _median(ours)
             cells.append(f"{median:.0f}" if median < LIMIT else f"> {LIMIT}")
-            cells += [f"{(ours < LIMIT).sum()}/{len(ours)}", _ratio(of_reference, ours) if lines else ""]
-        cells += [f"{np.median([accuracy_at(course, budget) for course in found]):.2f}" for budget in BUDGETS]
+            cells += [f"{(ours < LIMIT).sum()}/{len(ours)}", _ratio(theirs, ours) if name != reference else ""]
+        cells += [f"{np.median([accuracy_at(each.course, budget) for each in searches]):.2f}" for budget in BUDGETS]
         lines.append(cells)
     headings = [
         "way to search",
@@ -93,9 +106,9 @@ def summary(courses: dict[str, list[Course]], best: float) -> str:
     return markdown(headings, lines)
 
 
-def _until(courses: Sequence[Course], target: float) -> np.ndarray:
-    """By search, the model-epochs until an accuracy; the limit where it was not reached by then."""
-    return np.minimum([spent_until(course, target) for course in courses], LIMIT)
+def _until(searches: Sequence[Search], points: float) -> np.ndarray:
+    """By search, the model-epochs until so many points below the best; the limit where it did not come there."""
+    return np.minimum([spent_until(each.course, each.best - points) for each in searches], LIMIT)
 
 
 def _median(values: np.ndarray) -> np.ndarray:
@@ -104,66 +117,67 @@ def _median(values: np.ndarray) -> np.ndarray:
 
 
 def _ratio(reference: np.ndarray, ours: np.ndarray) -> str:
-    """Of the medians, with a 95 % interval by the percentile bootstrap over the searches; nothing beyond the limit."""
+    """Of the medians, with a 95 % interval by the percentile bootstrap over the numbers of the searches.
+
+    Nothing where our median is the limit. Where only the reference's is, the ratio is at least what is said.
+    """
     if _median(ours) >= LIMIT:
         return ""
     rng = np.random.default_rng(0)
-    numerator, denominator = (
-        _median(values[rng.integers(len(values), size=(RESAMPLES, len(values)))]) for values in (reference, ours)
-    )
-    low, high = np.quantile(numerator / denominator, (0.025, 0.975))
+    again = rng.integers(len(ours), size=(RESAMPLES, len(ours)))  # both had the same seeds, so they are drawn together
+    low, high = np.quantile(_median(reference[again]) / _median(ours[again]), (0.025, 0.975))
     return f"{_median(reference) / _median(ours):.1f} ({low:.1f}-{high:.1f})"
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.search", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--searches", type=int, default=10, help="of each way, seeds 0 and on (default: 10)")
+    parser.add_argument("--searches", type=int, default=10, help="of each way, from the first on (default: 10)")
     parser.add_argument(
         "--lr", choices=("choice", "loguniform"), default="choice", help="how the space gives it (default: choice)"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every search's course there")
+    parser.add_argument(
+        "--results", type=Path, metavar="FILE.jsonl", help="keep every search there, and go on with those there"
+    )
     options = parser.parse_args()
+    try:
+        done = SearchFile(options.results, {"lr": options.lr, "limit": LIMIT})
+    except OtherSettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
     table = read_table()
-    values = confirmed(table)
-    courses: dict[str, list[Course]] = {}
-    for method, seed in itertools.product(METHODS, range(options.searches)):
-        say_what_runs(f"{method.name}, search {seed + 1} of {options.searches}")
-        courses.setdefault(method.name, []).append(course_of(method, table, options.lr, seed))
+    for number, method in itertools.product(range(options.searches), METHODS):
+        if (method.name, number) not in done:
+            say_what_runs(f"{method.name}, search {number + 1} of {options.searches}")
+            done.add(search_of(method, table, options.lr, number))
     say_what_runs("")
     print(heading(table), end="\n\n")
-    print(summary(courses, float(values.max())))
-    if options.json is not None:
-        options.json.write_text(json.dumps(_about(options.searches, options.lr) | {"courses": courses}) + "\n")
+    names = (method.name for method in METHODS)
+    print(summary({name: list(itertools.islice(done.of(name), options.searches)) for name in names}, REFERENCES))
+    return 0
 
 
 def heading(table: Table) -> str:
     """What the searches can find: the best there is, how rare it is, and what training everything would choose."""
-    values = confirmed(table)
-    best = float(values.max())
-    near = ", ".join(f"{int((values >= best - points).sum())} within {points:g}" for points in WITHIN)
-    chosen = float(values[table.validation[:, :EXPLORED, -1].mean(axis=1).argmax()])
+    best, near, chosen = [], [], []
+    for order in ORDERS:
+        ordered = table.reordered(order)
+        values = confirmed(ordered)
+        best.append(float(values.max()))
+        near.append([int((values >= best[-1] - points).sum()) for points in WITHIN])
+        chosen.append(float(values[ordered.validation[:, :EXPLORED, -1].mean(axis=1).argmax()]))
     count = len(table.configurations)
+    places = ", ".join(
+        f"{few:.0f} within {points:g}" for few, points in zip(np.mean(near, axis=0), WITHIN, strict=True)
+    )
     return (
-        f"{count} configurations, the best at {best:.2f} % confirmed ({near} points). Training all of them, "
-        f"{count * EXPLORED * table.epochs:,} model-epochs,\nand taking the best by validation gives {chosen:.2f} %. "
-        "Model-epochs are medians over the searches, and accuracies too."
+        f"{count} configurations, the best at {np.mean(best):.2f} % confirmed ({places} points). Training all of "
+        f"them, {count * EXPLORED * table.epochs:,}\nmodel-epochs, and taking the best by validation gives "
+        f"{np.mean(chosen):.2f} %. These are means over the choices of\nseeds. Below, model-epochs are medians over "
+        "the searches, and accuracies too."
     )
 
 
-def _about(searches: int, form: LrForm) -> dict[str, Any]:
-    machine = describe_machine()
-    del machine["host"]
-    settings = {"searches": searches, "lr": form, "limit": LIMIT}
-    return {
-        "date": now(),
-        "machine": machine,
-        "versions": versions(),
-        "git": git_state(Path(__file__).parent),
-        "settings": settings,
-    }
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

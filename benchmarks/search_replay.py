@@ -101,7 +101,8 @@ def _study(method: Method, table: Table, form: LrForm, budget: int, seed: int) -
             "search": {
                 "algorithm": "optuna",
                 "sampler": method.sampler,
-                "samples": len(table.configurations),
+                # All there are; of an interval more than the budget pays for.
+                "samples": len(table.configurations) if form == "choice" else budget,
                 "seed": seed,
                 "max_concurrent": 1,
             },

@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Self
 
@@ -69,8 +69,22 @@ class Table:
         Raises:
             ValueError: none has its block, number of blocks and batch norm.
         """
-        near = [k for k, each in enumerate(self.configurations) if each.shape == configuration.shape]
+        near = self._by_shape.get(configuration.shape, [])
         return min(near, key=lambda k: abs(math.log(self.configurations[k].lr / configuration.lr)))
+
+    @cached_property
+    def _by_shape(self) -> dict[tuple[object, ...], list[int]]:
+        """The places of the configurations that are one network."""
+        found: dict[tuple[object, ...], list[int]] = {}
+        for place, each in enumerate(self.configurations):
+            found.setdefault(each.shape, []).append(place)
+        return found
+
+    def reordered(self, order: Sequence[int]) -> "Table":
+        """The same with the seeds in another order, their places given; they keep no names."""
+        places = list(order)
+        measures = (each[:, places] for each in (self.validation, self.test, self.diverged))
+        return Table(self.configurations, self.seeds, *measures)
 
     @classmethod
     def of(cls, rows: pd.DataFrame) -> Self:

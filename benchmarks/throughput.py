@@ -20,12 +20,11 @@ import torch
 
 from benchmarks import growth, overhead, throughput_cases
 from benchmarks.cases import Network
+from benchmarks.circumstances import circumstances
 from benchmarks.shared_images import TEST, TRAIN, lay_out, load_images, sizes
 from benchmarks.shared_images import model_epochs as share_of
 from benchmarks.throughput_cases import Images
 from study.data import DataError, ImageData
-from study.results.clock import now
-from study.results.machine import describe_machine, git_state, versions
 
 # Shares of the images, and repetitions: enough for a look in three minutes on two cores.
 _QUICK_SHARE, _QUICK_REPETITIONS, _QUICK_REPLICAS = 0.05, 2, [5]
@@ -92,18 +91,9 @@ def _settle(options: argparse.Namespace) -> None:
 def _about(options: argparse.Namespace, data: ImageData) -> dict[str, Any]:
     """What a reader must know of a measurement."""
     train, test = sizes(data)
-    machine = describe_machine()
-    del machine["host"]
-    settings = {
-        k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items() if k not in ("out", "data_dir")
-    }
+    settings = {k: v for k, v in vars(options).items() if k not in ("out", "data_dir")}
     settings["data"] = Path(options.data).name
-    return {
-        "date": now(),
-        "machine": machine,
-        "versions": versions(),
-        "git": git_state(Path(__file__).parent),
-        "settings": settings,
+    return circumstances(settings) | {
         "images": {"name": data.name, "train": train, "test": test, "share_of_a_model_epoch": share_of(data)},
     }
 

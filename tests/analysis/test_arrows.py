@@ -17,7 +17,7 @@ LAYERS = (
     {"words"},
     {"looking", "tried"},
     {"findings"},
-    {"statistics"},
+    {"statistics", "winners"},
     {"question", "joined"},
     {"results"},
     {"ledger", "history"},

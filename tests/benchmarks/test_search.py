@@ -1,5 +1,6 @@
 """Searches that are replayed from a table: what they cost, what they choose, and how they are reckoned."""
 
+import json
 import math
 from collections import Counter
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import search
+from benchmarks.search_file import Course, OtherSettingsError, Search, SearchFile
 from benchmarks.search_replay import Method
 from benchmarks.search_table import FILE, Table, all_configurations, read_table, train_pack
 from study.contract.axes import Configuration
@@ -50,9 +52,16 @@ def test_without_a_scheduler_every_configuration_costs_all_its_epochs(form):
 
 
 def test_a_search_by_choices_trains_nothing_twice_and_finds_the_best():
-    course = search.course_of(Method("", "tpe"), TABLE, "choice", 0, limit=10_000)
-    assert len(course) == len(TABLE.configurations)
-    assert course[-1] == (18 * len(TABLE.configurations), 87.0)
+    found = search.search_of(Method("", "tpe"), TABLE, "choice", 0, limit=10_000)
+    assert len(found.course) == len(TABLE.configurations)
+    assert found.course[-1] == (18 * len(TABLE.configurations), 87.0)
+    assert found.best == 87.0
+
+
+def test_a_search_ends_where_nothing_more_is_asked_of_it():
+    found = search.search_of(Method("", "random"), TABLE, "loguniform", 0)
+    assert search.spent_until(found.course, found.best - min(search.WITHIN)) < max(search.BUDGETS)
+    assert found.course[-1][0] == 414  # the first multiple of 18 after the last budget
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
@@ -85,7 +94,7 @@ def test_runs_that_diverge_cost_no_more_and_win_nothing():
 def test_where_all_has_diverged_there_is_no_winner():
     table = table_of({0.1: 99.0, 1.0: 99.0}, diverged=(0.1, 1.0))
     assert {step.winner for step in Method("", "tpe").steps(table, "choice", 20, seed=0)} == {None}
-    assert search.course_of(Method("", "tpe"), table, "choice", 0, limit=20)[-1][1] == search.CHANCE
+    assert search.search_of(Method("", "tpe"), table, "choice", 0, limit=20).course[-1][1] == search.CHANCE
 
 
 def test_ray_tune_alone_takes_one_seed_a_trial_and_the_luckiest_one():
@@ -112,18 +121,72 @@ def test_a_learning_rate_between_two_is_looked_up_at_the_nearest_by_ratio():
     assert TABLE.configurations[place].lr == 0.1
 
 
+def test_which_seeds_a_search_sees_goes_by_its_number():
+    assert len(set(search.ORDERS)) == 12
+    assert {frozenset(order) for order in search.ORDERS} == {frozenset(TABLE.seeds)}
+    lucky = TABLE.validation.copy()
+    lucky[:, 3, :] = 99.0
+    table = Table(TABLE.configurations, TABLE.seeds, lucky, TABLE.test, TABLE.diverged)
+    ordered = table.reordered((3, 1, 0, 2))
+    assert (ordered.validation[:, 0] == 99.0).all()
+    assert (ordered.validation[:, 1:] == table.validation[:, [1, 0, 2]]).all()
+    method = Method("", "random", seeds=1)
+    winners = [
+        list(method.steps(table.reordered(order), "choice", 400, 0))[-1].winner
+        for order in ((0, 1, 2, 3), (3, 0, 1, 2))
+    ]
+    assert winners[0] != winners[1]
+
+
+def searches(*courses: Course) -> list[Search]:
+    return [Search("", number, 90.0, course) for number, course in enumerate(courses)]
+
+
 def test_the_summary_says_when_an_accuracy_was_reached_and_by_how_many():
-    slow, fast = [(18, 50.0), (90, 89.5), (180, 89.5)], [(2, 88.5), (30, 90.0), (402, 60.0)]
-    never = [(18, 50.0)]
+    slow: Course = [(18, 50.0), (90, 89.5), (180, 89.5)]
+    fast: Course = [(2, 88.5), (30, 90.0), (402, 60.0)]
+    never: Course = [(18, 50.0)]
     assert search.spent_until(slow, 89.0) == 90
     assert search.spent_until(never, 89.0) == math.inf
     assert [search.accuracy_at(fast, budget) for budget in (1, 50, 402)] == [search.CHANCE, 90.0, 60.0]
-    text = search.summary({"slow": [slow] * 3, "fast": [fast, fast, never], "never": [never] * 3}, 90.0)
+    found = {
+        "slow": searches(slow, slow, slow),
+        "fast": searches(fast, fast, never),
+        "never": searches(never, never, never),
+    }
+    text = search.summary(found, {"slow": "slow", "fast": "slow", "never": "fast"})
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in text.splitlines()[2:]]
     assert cells[0] == ["slow", "90", "3/3", "", "90", "3/3", "", "50.00", "89.50", "89.50", "89.50"]
     assert cells[1][:4] == ["fast", "30", "2/3", "3.0 (0.1-3.0)"]
     assert cells[1][4:7] == ["2", "2/3", "45.0 (0.1-45.0)"]
     assert cells[2][1:7] == ["> 800", "0/3", "", "> 800", "0/3", ""]
+
+
+def test_every_way_to_search_is_compared_with_random_search_of_as_many_seeds():
+    assert search.REFERENCES["TPE + ASHA"] == "random"
+    assert search.REFERENCES["one seed: TPE + ASHA"] == search.REFERENCES["Ray Tune alone, TPE + ASHA"]
+    assert search.REFERENCES["one seed: TPE + ASHA"] == "one seed: random"
+    assert set(search.REFERENCES) == {method.name for method in search.METHODS}
+
+
+def test_searches_are_kept_as_they_end(tmp_path):
+    file, settings = tmp_path / "searches.jsonl", {"lr": "choice"}
+    first, second = searches([(2, 60.0)], [(2, 70.5), (4, 80.0)])
+    done = SearchFile(file, settings)
+    done.add(second)
+    done.add(first)
+    with file.open("a") as open_file:
+        open_file.write(json.dumps({"method": "", "number": 2})[:-4])  # killed while it wrote
+    again = SearchFile(file, settings)
+    assert list(again.of("")) == [first, second]
+    assert ("", 1) in again
+    assert ("", 2) not in again
+    third = Search("", 2, 90.0, [(2, 60.0)])
+    again.add(third)
+    assert list(SearchFile(file, settings).of("")) == [first, second, third]
+    with pytest.raises(OtherSettingsError, match="give another file"):
+        SearchFile(file, {"lr": "loguniform"})
+    assert json.loads(file.read_text().splitlines()[0])["versions"]["optuna"]
 
 
 def test_a_table_is_made_of_training():
