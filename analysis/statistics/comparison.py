@@ -94,16 +94,19 @@ def welch_interval(a: np.ndarray, b: np.ndarray, confidence: float = 0.95) -> In
 def welch_bands(a: np.ndarray, b: np.ndarray, confidence: float = 0.95) -> dict[str, np.ndarray]:
     """Return `difference`, `low` and `high` of mean(a) - mean(b), column by column.
 
-    a, b: shape (runs, columns). low and high are NaN where `welch_interval` is.
+    a, b: shape (runs, columns); NaN, as of a run that has not come so far, is left out, and each column has a value on
+    both sides. low and high are NaN where `welch_interval` is.
     """
-    difference = a.mean(axis=0) - b.mean(axis=0)
+    difference = np.nanmean(a, axis=0) - np.nanmean(b, axis=0)
     low, high = np.full(len(difference), np.nan), np.full(len(difference), np.nan)
-    varied = (np.ptp(a, axis=0) > 0) | (np.ptp(b, axis=0) > 0)
-    if min(len(a), len(b)) >= 2 and varied.any():
+    several = np.minimum(*((~np.isnan(side)).sum(axis=0) for side in (a, b))) >= 2
+    varied = np.any([np.nanmax(side, axis=0) > np.nanmin(side, axis=0) for side in (a, b)], axis=0)
+    told = several & varied
+    if told.any():
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Precision loss")
-            result: Any = stats.ttest_ind(a[:, varied], b[:, varied], equal_var=False)
-        low[varied], high[varied] = result.confidence_interval(confidence)
+            result: Any = stats.ttest_ind(a[:, told], b[:, told], equal_var=False, nan_policy="omit")
+        low[told], high[told] = result.confidence_interval(confidence)
     return {"difference": difference, "low": low, "high": high}
 
 

@@ -181,6 +181,18 @@ def test_bands_are_the_welch_interval_of_each_column() -> None:
         assert (bands["low"][column], bands["high"][column]) == pytest.approx((low, high))
 
 
+def test_bands_leave_out_runs_that_have_not_come_so_far() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(50, 2, (5, 3)), rng.normal(48, 1, (4, 3))
+    a[4, 1:], a[1:, 2] = np.nan, np.nan
+    bands = welch_bands(a, b)
+    assert bands["difference"] == pytest.approx(
+        [a[:, 0].mean() - b[:, 0].mean(), a[:4, 1].mean() - b[:, 1].mean(), a[0, 2] - b[:, 2].mean()]
+    )
+    assert (bands["low"][1], bands["high"][1]) == pytest.approx(welch_interval(a[:4, 1], b[:, 1]))
+    assert np.isnan(bands["low"]).tolist() == [False, False, True]
+
+
 def test_bands_without_spread_or_with_one_run_have_no_interval() -> None:
     flat = np.full((3, 2), 10.0)
     assert np.isnan(welch_bands(flat, flat)["low"]).all()
