@@ -5,8 +5,9 @@ states are brought up to what was recorded. Format 1's table has a row a trial, 
 row a run.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -27,7 +28,18 @@ RUN_TYPES: dict[str, str] = {
     **dict.fromkeys(_TEXTS, "object"),
 }
 _OPEN = ("planned", "running")
+_UNFINISHED = (*_OPEN, "interrupted")
 _NEEDED = ("trial_id", "epochs_done")
+
+
+RunKey = tuple[str, int]  # trial_id and seed
+
+
+class _End(NamedTuple):
+    """How a run ended before its planned epochs, by a line of plan.jsonl."""
+
+    state: str
+    error: str | None
 
 
 def runs_of(directory: Path, records: list[Record], curves: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
@@ -39,12 +51,13 @@ def runs_of(directory: Path, records: list[Record], curves: pd.DataFrame, proble
     if table is not None and extra:
         trials = ", ".join(dict.fromkeys(row["trial_id"] for row in extra))
         problems.append(f"{TRIALS_TABLE} does not know {counted(len(extra), 'run')} found in the records: {trials}")
-    planned = _missing_from(known, _planned(directory / PLAN, problems))
+    asked, ends = _plan(directory / PLAN, problems)
+    planned = _missing_from(known, asked)
     seen = {(row["trial_id"], row["seed"]) for row in extra}
     extra += [row for row in planned if (row["trial_id"], row["seed"]) not in seen]
-    if not extra:
-        return typed(known)
-    return typed(pd.concat([known.astype("object"), pd.DataFrame(extra).astype("object")], ignore_index=True))
+    if extra:
+        known = pd.concat([known.astype("object"), pd.DataFrame(extra).astype("object")], ignore_index=True)
+    return _ended(typed(known), ends)
 
 
 def read_table(path: Path, problems: list[str]) -> pd.DataFrame | None:
@@ -73,7 +86,7 @@ def reconciled(
     diverged, derived = (last[name].eq(True).to_numpy() for name in ("diverged", "derived"))
     complete = (recorded >= runs["epochs"].to_numpy()) | (stops_diverged & diverged)
     state = runs["state"].astype("object")
-    late = state.isin([*_OPEN, "interrupted"]) & complete
+    late = state.isin(_UNFINISHED) & complete
     state = state.where(~late, "completed")
     state = state.mask((state == "completed") & derived, "derived")
     open_state = "running" if in_flight else "interrupted"
@@ -152,17 +165,30 @@ def _recorded(records: list[Record], curves: pd.DataFrame) -> list[dict[str, Any
     ]
 
 
-def _planned(path: Path, problems: list[str]) -> list[dict[str, Any]]:
-    """The runs that plan.jsonl asks for; what cannot be understood of it is passed over."""
-    if not path.exists():
-        return []
+def _ended(runs: pd.DataFrame, ends: Mapping[RunKey, _End]) -> pd.DataFrame:
+    """Runs with the ends that plan.jsonl tells and the table, which is written now and then, does not know yet."""
+    if not ends:
+        return runs
+    keys = zip(runs["trial_id"], runs["seed"], strict=True)
+    found = [ends.get(key) if state in _UNFINISHED else None for key, state in zip(keys, runs["state"], strict=True)]
+    known = zip(found, runs["state"], runs["error"], strict=True)
+    rows = [_End(state, error) if end is None else end for end, state, error in known]
+    errors = pd.Series([each.error for each in rows], dtype="object")
+    return runs.assign(state=[each.state for each in rows], error=errors)
+
+
+def _plan(path: Path, problems: list[str]) -> tuple[list[dict[str, Any]], dict[RunKey, _End]]:
+    """The runs that plan.jsonl asks for, and how they ended early; what cannot be understood of it is passed over."""
     configurations: dict[str, dict[str, Any]] = {}
     rows: list[dict[str, Any]] = []
+    ends: dict[RunKey, _End] = {}
+    if not path.exists():
+        return rows, ends
     try:
         lines, _ = parse_lines(path.read_bytes(), path.name)
     except OSError as error:
         problems.append(f"{path.name} cannot be read: {error.strerror}")
-        return []
+        return rows, ends
     for _, event in lines:
         try:
             name, trial = event["event"], str(event.get("trial_id", ""))
@@ -174,6 +200,15 @@ def _planned(path: Path, problems: list[str]) -> list[dict[str, Any]]:
                     {**configurations[trial], "seed": int(seed), "state": "planned", "epochs_done": None}
                     for seed in event["seeds"]
                 ]
+            elif name == "pack":  # a run that failed is tried again
+                for key in _keys(event):
+                    ends.pop(key, None)
+            elif name == "end" and event["state"] in ("stopped", "failed"):
+                ends |= dict.fromkeys(_keys(event), _End(event["state"], str(event.get("error") or "") or None))
         except (ValueError, KeyError, TypeError, AttributeError):
             continue  # what a lost line described: the records and the table say the rest
-    return [{**{name: axis.default for name, axis in AXES.items()}, **row} for row in rows]
+    return [{**{name: axis.default for name, axis in AXES.items()}, **row} for row in rows], ends
+
+
+def _keys(event: Mapping[str, Any]) -> list[RunKey]:
+    return [(str(name), int(seed)) for name, seed in event["runs"]]

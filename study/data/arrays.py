@@ -23,7 +23,12 @@ class DataError(ValueError):
         """The error for one or more problems; of very many it shows the first and counts the rest."""
         left_out = len(problems) - PROBLEMS_SHOWN
         more = [f"and {left_out:,} more problems like these"] if left_out > 0 else []
-        return cls("\n".join([*problems[:PROBLEMS_SHOWN], *more]))
+        return cls("\n".join([*map(printable, problems[:PROBLEMS_SHOWN]), *more]))
+
+
+def printable(text: str) -> str:
+    """The text with escapes for what no terminal shows: names of files may hold line ends, and bytes of no letter."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 @dataclass(frozen=True, eq=False)

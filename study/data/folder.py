@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from study.data.arrays import DataError, ImageData
+from study.data.arrays import DataError, ImageData, printable
 from study.data.cache import cached
 from study.data.decoding import decode
 from study.data.listing import SUFFIXES, ImageFile, Listing, list_folder
@@ -20,7 +20,8 @@ def load_folder(folder: Path, data_dir: Path) -> ImageData:
     """The images of FOLDER/train/<class>/ and FOLDER/test/<class>/, decoded on the first call only.
 
     Files without the suffix of an image are left out with a warning, hidden ones in silence. Grey,
-    palette, CMYK and transparent images become RGB (transparency is dropped). The decoded images
+    palette, CMYK and transparent images become RGB (transparency is dropped), and those with a rotation in their EXIF
+    data are turned upright. The decoded images
     are kept in DATA_DIR/cache and used for as long as the folder's listing (paths, sizes, times of
     change) and the version of Pillow stay the same.
 
@@ -35,7 +36,7 @@ def load_folder(folder: Path, data_dir: Path) -> ImageData:
             folder,
             len(listing.left_out),
             ", ".join(SUFFIXES),
-            listing.left_out[0],
+            printable(listing.left_out[0]),
         )
     if listing.problems:
         _, problems = decode(listing.paths)

@@ -63,7 +63,7 @@ class Listing:
             for split in (self.train, self.test)
             for file in _files(split)
         ]
-        text = "\n".join([f"Pillow {PIL.__version__}", *lines])
+        text = "\n".join([f"Pillow {PIL.__version__}, upright", *lines])
         return hashlib.sha256(os.fsencode(text)).hexdigest()
 
 
@@ -127,7 +127,14 @@ class _Finder:
     def _visible_files(self, class_folder: Path) -> Iterator[str]:
         """Paths as text: ``Path`` would take most of the time of 60,000 files."""
         walk = os.walk(class_folder, onerror=self._cannot_read, followlinks=True)
+        seen: set[tuple[int, int]] = set()
         for directory, folders, names in walk:
+            status = os.stat(directory)  # noqa: PTH116
+            if (status.st_dev, status.st_ino) in seen:  # its images would count twice, or without end
+                self.problems.append(f"{directory}: a folder that is in its class twice, by a symbolic link")
+                folders.clear()
+                continue
+            seen.add((status.st_dev, status.st_ino))
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
                 if not name.startswith("."):

@@ -65,6 +65,19 @@ def find_states(ledger: Ledger, results: ResultsDirectory) -> Found:
     return found
 
 
+class LostStateError(LookupError):
+    """The state that a member of a population took over is gone or damaged.
+
+    Attributes:
+        run: whose state it was.
+        epoch: after which epoch.
+    """
+
+    def __init__(self, run: RunKey, epoch: int) -> None:
+        super().__init__(f"the checkpoint of {run[0]}, seed {run[1]}, after epoch {epoch} is gone or damaged")
+        self.run, self.epoch = run, epoch
+
+
 class States:
     """Finds the states of the members of a population.
 
@@ -83,7 +96,7 @@ class States:
         After an exchange that is its own, or that of the run whose place it took.
 
         Raises:
-            LookupError: the state that it took over is gone or damaged.
+            LostStateError: the state that it took over is gone or damaged.
         """
         origin, _ = origin_of(run[0], self._ledger.exchanges, done)
         own = self._newest(run, origin.epoch if origin else 0, done)
@@ -91,13 +104,11 @@ class States:
             return own
         taken = self._newest((origin.trial_id, run[1]), origin.epoch - 1, origin.epoch)
         if taken is None:
-            raise LookupError(
-                f"{run[0]} went on from {origin.trial_id} at epoch {origin.epoch}, and the checkpoint of seed {run[1]} "
-                "there is gone or damaged: this population cannot go on"
-            )
+            raise LostStateError((origin.trial_id, run[1]), origin.epoch)
         return taken
 
     def _newest(self, run: RunKey, after: int, until: int) -> StateRef | None:
+        newest, found = after, None
         for pack in self._ledger.packs_with(run):
             for file in self._listing.get(pack, ()):
                 if file not in self._read:
@@ -105,9 +116,12 @@ class States:
                 content = self._read[file]
                 if content is not None and run in content.runs:
                     place = content.runs.index(run)
-                    if after < content.epochs[place] <= until:
-                        return file, place
-        return None
+                    # A pack that only made a lost state again is newer than those that trained further.
+                    if newest < content.epochs[place] <= until:
+                        newest, found = content.epochs[place], (file, place)
+                        if newest == until:
+                            return found
+        return found
 
 
 def newest_state(ledger: Ledger, results: ResultsDirectory, run: PlannedRun) -> "tuple[RunState | None, list[str]]":
@@ -119,11 +133,15 @@ def newest_state(ledger: Ledger, results: ResultsDirectory, run: PlannedRun) -> 
     from study.training.loop import run_states
 
     problems: list[str] = []
+    newest, found = 0, None
     for file in _candidates(ledger, run, _list_checkpoints(results)):
         content = _read(file, ledger, problems)
         if content is not None and (place := _place_of(ledger, run, content)) is not None:
-            return run_states(load_state(file)["training"])[place], problems
-    return None, problems
+            if content.epochs[place] > newest:
+                newest, found = content.epochs[place], (file, place)
+            if newest == ledger.runs[run.key].epochs_done:
+                break
+    return None if found is None else run_states(load_state(found[0])["training"])[found[1]], problems
 
 
 def next_session(folder: Path) -> str:

@@ -5,9 +5,10 @@ into plan.jsonl before any member goes on; the next packs begin at the states th
 on from another one's state goes on from that one's seed k. Its record stays its own: a state carries no rows.
 """
 
+import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from study.contract.states import ENDED
 from study.plan.packs import Pack
@@ -18,8 +19,10 @@ from study.results.paths import ResultsDirectory
 from study.results.run_status import RunStatus
 from study.space import Study
 from study.space.sections import PERTURBABLE, PbtScheduler
-from study.tuning.checkpoints import StateRef, States
+from study.tuning.checkpoints import LostStateError, StateRef, States
 from study.tuning.schedulers import explored, mean_accuracy
+
+_log = logging.getLogger(__name__)
 
 
 class Population:
@@ -43,6 +46,7 @@ class Population:
         self._waiting: deque[Pack] = deque()
         self._under_way: set[str] = set()
         self._tried: set[str] = set()  # trial_ids of members that trained in this session
+        self._made_again: set[tuple[RunKey, int]] = set()  # states that were lost
 
     @property
     def finished(self) -> bool:
@@ -111,19 +115,64 @@ class Population:
         return {axis: float(planned[axis]) for axis in PERTURBABLE} | dict(changed)
 
     def _packs(self, behind: Mapping[str, Sequence[RunStatus]], boundary: int) -> list[Pack]:
+        """The packs of members that are behind; where a state that they took over is lost, those that make it again."""
         states = States(self._ledger, self._results)
-        groups = [
-            [status.planned for status in statuses if status.epochs_done < boundary and status.state not in ENDED]
+        parts = [
+            _Part([each for each in statuses if each.epochs_done < boundary and each.state not in ENDED], boundary)
             for statuses in behind.values()
         ]
+        again = False
+        while lost := self._find_states(states, parts):
+            parts, again = self._parts_for(lost), True
+        if again:
+            self._note_again(parts)
         found = []
-        for pack in self._ledger.form_packs(groups, self._session):
-            name = pack.runs[0].trial_id
-            refs: dict[RunKey, StateRef] = {}
-            for run in pack.runs:
-                state = states.of_member(run.key, self._ledger.runs[run.key].epochs_done)
-                if state is not None:
-                    refs[run.key] = state
-            values = self._values(name, behind[name], boundary - 1)
-            found.append(replace(pack, until=boundary, values=values, states=refs))
+        groups = [[status.planned for status in part.statuses] for part in parts]
+        for part, pack in zip(parts, self._ledger.form_packs(groups, self._session), strict=True):
+            values = self._values(pack.runs[0].trial_id, part.statuses, part.until - 1)
+            found.append(replace(pack, until=part.until, values=values, states=part.states))
         return found
+
+    def _find_states(self, states: States, parts: Sequence["_Part"]) -> list[LostStateError]:
+        lost = []
+        for part in parts:
+            for status in part.statuses:
+                key = status.planned.key
+                try:
+                    state = states.of_member(key, min(status.epochs_done, part.until - 1))
+                except LostStateError as error:
+                    lost.append(error)
+                    continue
+                if state is not None:
+                    part.states[key] = state
+        return lost
+
+    def _parts_for(self, lost: Sequence[LostStateError]) -> list["_Part"]:
+        """What trains to the states that are lost: to the last bit, they are the same again."""
+        runs: dict[tuple[str, int], set[RunKey]] = {}
+        for each in lost:
+            runs.setdefault((each.run[0], each.epoch), set()).add(each.run)
+        return [_Part([self._ledger.runs[key] for key in sorted(keys)], epoch) for (_, epoch), keys in runs.items()]
+
+    def _note_again(self, parts: Sequence["_Part"]) -> None:
+        """Say which states are made again.
+
+        Raises:
+            OSError: one was made again before in this session, and is lost again.
+        """
+        for part in parts:
+            for key in (status.planned.key for status in part.statuses):
+                lost = LostStateError(key, part.until)
+                if (key, part.until) in self._made_again:
+                    raise OSError(f"{lost}, though it was made again in this session")
+                self._made_again.add((key, part.until))
+                _log.warning("warning: %s; others go on from it, so it is trained again", lost)
+
+
+@dataclass
+class _Part:
+    """What is to be a pack: runs of one member, the epoch they train to, and where each goes on from."""
+
+    statuses: list[RunStatus]
+    until: int
+    states: dict[RunKey, StateRef] = field(default_factory=dict)

@@ -14,6 +14,9 @@ from analysis.results import read, write_curves
 from study.contract.axes import AXES, Configuration
 from study.contract.files import FORMAT, READABLE_FORMATS, trial_id
 from study.contract.records import EpochLine, Header
+from study.plan.planned import Planned
+from study.results.opening import open_ledger
+from study.results.paths import ResultsDirectory
 from tests.analysis.simulate import Simulation, simulate
 
 CONFIGURATION = Configuration(block="conv", num_blocks=3, batch_norm=True, lr=0.003, epochs=2, momentum=0.9)
@@ -110,3 +113,31 @@ def test_simulated_studies_are_written_as_the_contract_says(tmp_path: Path, dire
         assert set(json.loads(mine)) == set(json.loads(real))
     columns = pd.read_parquet(simulated / "trials.parquet").columns
     assert set(columns) == set(pd.read_parquet(directory / "trials.parquet").columns)
+
+
+def test_how_runs_ended_is_read_from_the_plan_where_the_table_does_not_know_it_yet(tmp_path: Path) -> None:
+    """A driver that was killed leaves trials.parquet as it was some seconds before, or none."""
+    results = ResultsDirectory(tmp_path)
+    results.records.mkdir()
+    ledger, _ = open_ledger(results, stop_when_diverged=False)
+    ledger.ask_for([Planned(CONFIGURATION, (0, 1, 2, 3))])
+    packs = ledger.form_packs([[run] for run in ledger.remaining()], "session-001")
+    for pack in packs:
+        ledger.start(pack, None)
+    ledger.write_table(at_once=True)
+    ledger.end(packs[0], error="Traceback\nRuntimeError: the GPU fell off")
+    ledger.end(packs[1])
+    ledger.end(packs[2], error="the first time")
+    ledger.form_packs([packs[2].runs], "session-002")
+
+    def states() -> list[str]:
+        return read(tmp_path).runs["state"].tolist()
+
+    assert pd.read_parquet(results.trials_table)["state"].tolist() == ["running"] * 4
+    assert states() == ["failed", "stopped", "interrupted", "interrupted"]
+    assert read(tmp_path).runs["error"].tolist() == ["RuntimeError: the GPU fell off", None, None, None]
+    results.trials_table.unlink()
+    assert states() == ["failed", "stopped", "planned", "planned"]
+    ledger.write_table(at_once=True)
+    assert pd.read_parquet(results.trials_table)["state"].tolist()[:2] == ["failed", "stopped"]
+    assert states()[:2] == ["failed", "stopped"]

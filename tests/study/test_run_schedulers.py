@@ -191,13 +191,27 @@ def test_a_population_exchanges_states_and_a_killed_driver_changes_nothing(tmp_p
             wait_for_epoch(killed, epoch, process, trial_id)
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(60)
+    lose_what_a_member_took_over(killed)
     ran = run(folders[1] / "space.yaml", "--results", "out", "--resume")
     assert ran.returncode == 0, ran.stderr
+    assert "the checkpoint of 0000, seed 0, after epoch 2 is gone or damaged" in ran.stdout
     assert [each["moves"] for each in events(killed, "exchange")] == [each["moves"] for each in exchanges]
     assert curves(killed) == curves(whole)
     more = run(folders[1] / "space.yaml", "--results", "out", "--extend", "--set", "seeds=3")
     assert more.returncode == 2
     assert "takes no new members" in more.stderr
+
+
+def lose_what_a_member_took_over(results: Path) -> None:
+    """The state of 0000 after epoch 2, and whatever 0001 has trained from it since."""
+    packs = events(results, "pack")
+    of_0000 = [pack["pack"] for pack in packs if pack["runs"][0][0] == "0000"]
+    of_0001 = [pack["pack"] for pack in packs if pack["runs"][0][0] == "0001"]
+    files = [*results.glob(f"trials/*/{of_0000[0]}_*/*/state.pt")]
+    for pack in of_0001[1:]:
+        files += results.glob(f"trials/*/{pack}_*/*/state.pt")
+    for file in files:
+        file.write_bytes(b"torn")
 
 
 def recorded(results: Path, trial_id: str, seed: int) -> list[float]:

@@ -74,7 +74,7 @@ def test_more_than_8_bits(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"this is no image"])
 def test_not_an_image(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "image.png").write_bytes(content)
-    assert problem_of(tmp_path / "image.png").startswith("empty, damaged, or of a format")
+    assert problem_of(tmp_path / "image.png").startswith("empty, damaged, or of another format than BMP")
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from study.results.opening import open_ledger
 from study.results.paths import ResultsDirectory
 from study.space import Study, load_study
 from study.training.loop import Training
-from study.tuning.checkpoints import States
+from study.tuning.checkpoints import LostStateError, States
 from study.tuning.population import Population
 from tests.helpers import tiny_data
 from tests.study.commands import write_space
@@ -76,8 +76,47 @@ def test_a_member_goes_on_from_the_state_whose_place_it_took_and_then_from_its_o
     after.write_bytes(b"torn")
     assert of_member(4) == (theirs[1], 0)
     theirs[1].unlink()
-    with pytest.raises(LookupError, match="0000 went on from 0001 at epoch 2"):
+    with pytest.raises(LostStateError, match="of 0001, seed 0, after epoch 2 is gone or damaged"):
         of_member(4)
+
+
+def test_a_lost_state_that_others_go_on_from_is_trained_again(tmp_path, states):
+    ledger, results = opened(tmp_path), ResultsDirectory(tmp_path)
+    source = Population(study(tmp_path), ledger, results, "session-001", lambda: False)
+    for pack, accuracy in zip(all_of(source), (30.0, 10.0, 20.0, 25.0), strict=True):
+        train(ledger, pack, tmp_path, states, accuracy)
+        source.ended(pack)
+    assert len(source.begin()) == 4
+    (move,) = ledger.exchanges[2]
+    assert (move["trial_id"], move["source"]) == ("0001", "0000")
+    kept, lost = (tmp_path / f"trials/session-001/p0000_a/checkpoint_{epoch:06d}/state.pt" for epoch in (1, 2))
+    lost.write_bytes(lost.read_bytes()[:100])
+    again = Population(study(tmp_path), opened(tmp_path), results, "session-002", lambda: False)
+    (pack,) = all_of(again)
+    assert (pack.runs[0].trial_id, pack.until, pack.values["lr"]) == ("0000", 2, RATES[0])
+    assert pack.states == {("0000", 0): (kept, 0)}
+    remade = checkpoint(tmp_path, pack.pack_id, "0000", 2, states)
+    again.ended(pack)
+    second = all_of(again)
+    assert [(each.runs[0].trial_id, each.until) for each in second] == [(f"{number:04d}", 4) for number in range(4)]
+    assert [each.states for each in second[:2]] == [{("0000", 0): (remade, 0)}, {("0001", 0): (remade, 0)}]
+
+
+def test_one_that_is_lost_again_at_once_ends_the_session(tmp_path, states):
+    ledger, results = opened(tmp_path), ResultsDirectory(tmp_path)
+    source = Population(study(tmp_path), ledger, results, "session-001", lambda: False)
+    for pack, accuracy in zip(all_of(source), (30.0, 10.0, 20.0, 25.0), strict=True):
+        train(ledger, pack, tmp_path, states, accuracy)
+        source.ended(pack)
+    source.begin()
+    for file in tmp_path.glob("trials/*/p0000_a/*/state.pt"):
+        file.unlink()
+    again = Population(study(tmp_path), opened(tmp_path), results, "session-002", lambda: False)
+    (pack,) = all_of(again)
+    assert (pack.runs[0].trial_id, pack.states) == ("0000", {})
+    again.ended(pack)
+    with pytest.raises(OSError, match="after epoch 2 is gone or damaged, though it was made again"):
+        again.next()
 
 
 def train(ledger: Ledger, pack: Pack, folder: Path, states: dict[int, object], accuracy: float) -> None:
