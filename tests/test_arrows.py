@@ -21,6 +21,7 @@ ARROWS = {
     "study.growth": {"study.contract", "study.space", "study.plan", "study.results"},
     "study.search": {"study.contract", "study.space", "study.plan", "study.results", "study.growth"},
     "study.cluster": {"study.contract", "study.exit_status", "study.locking", "study.space", "study.results"},
+    "study.tracking": {"study.contract", "study.space", "study.plan", "study.results"},
     "study.tuning": {
         "study.contract",
         "study.space",
@@ -29,6 +30,7 @@ ARROWS = {
         "study.results",
         "study.plan",
         "study.growth",
+        "study.tracking",
         "study.cluster",
     },
     "analysis": {"study.contract"},
@@ -44,6 +46,7 @@ FORBIDDEN = {
     "study.plan": {"torch", "ray"},
     "study.growth": {"torch", "ray", "optuna"},
     "study.search": {"torch", "ray"},
+    "study.tracking": {"torch", "ray"},
     "study.cluster": {"torch", "ray.tune"},
     "analysis": {"torch", "ray", "torchvision"},
     "benchmarks": {"ray"},
