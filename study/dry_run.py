@@ -1,35 +1,75 @@
 """``--dry-run``: what a study would train and what that would take, without starting it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rich.console import Console
 
 from study.contract.axes import Configuration
 from study.contract.files import trial_id
+from study.contract.states import ENDED
 from study.data import DataError
 from study.data.sizes import Sizes, sizes
-from study.growing import expectation
+from study.growing import expectation, selects_by_test
 from study.phrasing import byte_size, counted, describe, duration, ranges, say
-from study.plan.beginnings import Family, families
+from study.plan.beginnings import families
 from study.plan.packs import Pack, cost, largest_pack, pack_id, packed
-from study.plan.planned import Planned, runs_of
+from study.plan.planned import Planned, PlannedRun, runs_of
+from study.remaining import NEW, Left, foreseen, left_of
+from study.results.ledger import Ledger
 from study.space import Study
+from study.standing import varying_axes
 from study.typical import model_epochs, typical
 
 MOST_SHAPES = 3
 
 
-def show(study: Study, planned: Sequence[Planned], console: Console) -> None:
-    """Print every configuration, the totals and what they would take.
+def show(study: Study, planned: Sequence[Planned], console: Console, held: Ledger | None = None) -> None:
+    """Print every configuration, the totals and what they would take; of a study that was begun, what is left.
 
     Args:
         study: to run.
         planned: its plan.
         console: to print on.
+        held: where the results directory stands; None where it holds nothing yet.
     """
+    if held is None:
+        _show_whole(study, planned, console)
+    else:
+        _show_left(study, held, console)
+
+
+def _show_left(study: Study, held: Ledger, console: Console) -> None:
+    left = left_of(held, foreseen(study, held.planned))
+    of_one: dict[str, list[Left]] = {}
+    for each in left:
+        of_one.setdefault(each.run.trial_id, []).append(each)
+    digits = varying_axes(
+        [each.run.run.configuration for each in left]
+        + [status.planned.run.configuration for status in held.runs.values()]
+    )
+    for name, each in of_one.items():
+        said = f"{counted(sum(one.epochs for one in each), 'model-epoch')} left"
+        seeds = f"seed{'' if len(each) == 1 else 's'} {ranges(one.run.run.seed for one in each)}"
+        which = name if not name.startswith(NEW) else "new "
+        say(console, f"{which}  {describe(each[0].run.run.configuration, digits)}, {seeds}: {said}")
+    ended = sum(status.state in ENDED for status in held.runs.values())
+    epochs = sum(one.epochs for one in left)
+    say(
+        console,
+        f"{study.name}: {ended:,} of {counted(len(held.runs), 'run')} there have ended; left: "
+        f"{counted(len(left), 'run')}, {counted(epochs, 'model-epoch')}",
+    )
+    if study.most_seeds is not None:
+        say(console, f"{study.name}: {expectation(study)}; without these")
+    if left:
+        _say_how_long(study, {one.run: one.epochs for one in left}, console)
+
+
+def _show_whole(study: Study, planned: Sequence[Planned], console: Console) -> None:
+    digits = varying_axes(each.configuration for each in planned)
     for number, each in enumerate(planned):
-        say(console, f"{trial_id(number)}  {describe(each.configuration)}")
+        say(console, f"{trial_id(number)}  {describe(each.configuration, digits)}")
     runs = runs_of(planned)
     if planned:
         say(
@@ -51,15 +91,22 @@ def show(study: Study, planned: Sequence[Planned], console: Console) -> None:
         else:
             most = model_epochs([replace(each, seeds=tuple(range(study.most_seeds))) for each in whole])
             say(console, f"{least} before seeds are added, {most:,} if all are; the estimate is without these")
+    if warning := selects_by_test(study):
+        say(console, warning)
+    longest = [family.longest for family in families(runs_of(whole))]
+    _say_how_long(study, {run: run.run.configuration.epochs for run in longest}, console)
+
+
+def _say_how_long(study: Study, epochs_left: Mapping[PlannedRun, int], console: Console) -> None:
     try:
         count = sizes(study.data, study.validation)
     except (DataError, OSError) as error:
         say(console, f"how long it takes cannot be estimated: {error}")
     else:
-        _show_estimate(study, families(runs_of(whole)), count, console)
+        _show_estimate(study, epochs_left, count, console)
 
 
-def _show_estimate(study: Study, found: Sequence[Family], count: Sizes, console: Console) -> None:
+def _show_estimate(study: Study, epochs_left: Mapping[PlannedRun, int], count: Sizes, console: Console) -> None:
     # What needs torch, which takes seconds to import, stays behind what is known without it.
     say(console, "measuring some training steps ...")
     import torch
@@ -78,9 +125,8 @@ def _show_estimate(study: Study, found: Sequence[Family], count: Sizes, console:
     if gpus:
         slots = max(1, min(slots, int(there / gpus + 1e-4)))
     torch.set_num_threads(max(1, int(resources.cpus)))
-    longest = [family.longest for family in found]
-    epochs = {run.key: run.run.configuration.epochs for run in longest}
-    groups = packed(longest, epochs, slots, largest_pack(resources, on_gpu=gpus > 0))
+    epochs = {run.key: left for run, left in epochs_left.items()}
+    groups = packed(list(epochs_left), epochs, slots, largest_pack(resources, on_gpu=gpus > 0))
     packs = [Pack(pack_id(number), group) for number, group in enumerate(groups)]
     device = "cuda:0" if gpus else "cpu"
     measured = [

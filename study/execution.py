@@ -14,7 +14,7 @@ from study.cluster.joining import connected, joined_cluster
 from study.cluster.nodes import describe_nodes
 from study.cluster.resources import amounts, concurrent_packs, node_resources, pack_resources
 from study.data import hold_out, load
-from study.growing import expectation
+from study.growing import expectation, selects_by_test
 from study.growth.budget import Spending
 from study.growth.growing import Growth
 from study.growth.supply import Groups, Supply
@@ -166,6 +166,8 @@ def _say_what_trains(
     console: Console,
 ) -> None:
     study, remaining = request.study, ledger.remaining()
+    if warning := selects_by_test(study):
+        request.note(console, f"warning: {warning}")
     epochs = sum(ledger.runs[run.key].epochs_left for run in remaining)
     each = f"({amounts(wanted)} each)"
     if packs or growth.finished:

@@ -24,6 +24,16 @@ def growth_of(study: Study, ledger: Ledger, results: ResultsDirectory) -> InTurn
     return InTurn(growths)
 
 
+def selects_by_test(study: Study) -> str | None:
+    """A word about a search that has nothing but the test images to tell its best configuration by; else None."""
+    if study.search.algorithm != "random" or study.validation:
+        return None
+    return (
+        "without validation images the best of a random search is told by its test accuracy, which is then too high: "
+        "validation: 5000, say, holds some out"
+    )
+
+
 def expectation(study: Study) -> str:
     """What a study may still ask for, in words."""
     said = []

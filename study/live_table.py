@@ -17,6 +17,7 @@ LINES_BESIDE_ROWS = 6
 WIDE = 110
 NARROW = 70
 WIDEST = 120
+LONG_EPOCH = 10.0  # seconds from which a reader wants to see that something happens
 
 
 @dataclass(frozen=True)
@@ -26,23 +27,25 @@ class Screen:
     Attributes:
         standing: what to show.
         began: when training began, on ``time.monotonic``'s clock.
+        taken: when the standing was.
     """
 
     standing: Standing
     began: float
+    taken: float
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Rows as many as fit, then what is best and what is left."""
-        standing = self.standing
+        standing, now = self.standing, time.monotonic()
         if standing.rows:
             most = max(1, min(MOST_ROWS, console.height - LINES_BESIDE_ROWS))
-            yield _table(standing.rows[:most], options.max_width)
+            yield _table(standing.rows[:most], options.max_width, now)
             if len(standing.rows) > most:
                 yield Text(f"  and {counted(len(standing.rows) - most, 'configuration')} more", style="dim")
         if standing.best:
             yield Text(best_in_words(standing.best), overflow="ellipsis", no_wrap=True)
-        yield Text(f"{runs_in_words(standing)}, {duration(time.monotonic() - self.began)} so far", no_wrap=True)
-        yield _bar(standing, options.max_width)
+        yield Text(f"{runs_in_words(standing)}, {duration(now - self.began)} so far", no_wrap=True)
+        yield _bar(standing, options.max_width, now, now - self.taken)
 
 
 def summary(standing: Standing) -> str:
@@ -77,26 +80,35 @@ def shown(spread: Spread | None, digits: int = 2) -> str:
     return mean if spread.sd is None else f"{mean} ± {spread.sd:.{digits}f}"
 
 
-def _progress(standing: Standing) -> str:
+def _progress(standing: Standing, age: float = 0.0) -> str:
     said = [f"{standing.model_epochs:,} of {counted(standing.planned, 'model-epoch')}"]
     if standing.speed is not None:
         said.append(f"{_speed(standing.speed)} model-epochs/s")
     if standing.seconds_left:
-        said.append(f"about {duration(standing.seconds_left)} left")
+        said.append(f"about {duration(max(1.0, standing.seconds_left - age))} left")
     return ", ".join(said)
 
 
-def _bar(standing: Standing, width: int) -> Table:
+def _bar(standing: Standing, width: int, now: float, age: float) -> Table:
     """How much is done, beside it in words."""
     grid = Table.grid(padding=(0, 1))
     grid.add_column()
     grid.add_column(no_wrap=True, overflow="ellipsis")
-    bar = ProgressBar(total=max(1, standing.planned), completed=standing.model_epochs, width=max(5, width // 6))
-    grid.add_row(bar, Text(_progress(standing)))
+    bar = ProgressBar(
+        total=max(1, standing.planned),
+        completed=standing.model_epochs + _under_way(standing, now),
+        width=max(5, width // 6),
+    )
+    grid.add_row(bar, Text(_progress(standing, age)))
     return grid
 
 
-def _table(rows: tuple[Row, ...], width: int) -> Table:
+def _under_way(standing: Standing, now: float) -> float:
+    """Model-epochs of the epochs that train now, as far as they should have come."""
+    return sum(len(row.seeds) * row.under_way.part(now) for row in standing.rows if row.under_way)
+
+
+def _table(rows: tuple[Row, ...], width: int, now: float) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), width=min(width, WIDEST))
     validated = any(row.validation for row in rows)
     table.add_column("configuration", ratio=1, no_wrap=True, overflow="ellipsis", min_width=16)
@@ -113,13 +125,13 @@ def _table(rows: tuple[Row, ...], width: int) -> Table:
     if width >= NARROW:
         table.add_column("model-epochs/s" if width >= WIDE else "/s", justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(*_cells(row, width, validated=validated), style="red" if row.diverged else None)
+        table.add_row(*_cells(row, width, now, validated=validated), style="red" if row.diverged else None)
     return table
 
 
-def _cells(row: Row, width: int, *, validated: bool) -> list[Text]:
+def _cells(row: Row, width: int, now: float, *, validated: bool) -> list[Text]:
     diverged = f" ({row.diverged} diverged)" if row.diverged else ""
-    cells = [f"{row.words}{diverged}", ranges(row.seeds), f"{row.epochs}/{row.planned}"]
+    cells = [f"{row.words}{diverged}", ranges(row.seeds), _epochs(row, now)]
     if width >= NARROW:
         cells.append(shown(row.loss and Spread(row.loss.mean, None, row.loss.runs), 3))
     if width >= WIDE:
@@ -131,6 +143,13 @@ def _cells(row: Row, width: int, *, validated: bool) -> list[Text]:
     if width >= NARROW:
         cells.append("" if row.speed is None else _speed(row.speed))
     return [Text(cell) for cell in cells]
+
+
+def _epochs(row: Row, now: float) -> str:
+    """Those that are done of those planned; where one takes long, with the part that should be done of the next."""
+    if row.under_way is None or row.under_way.seconds < LONG_EPOCH or row.epochs >= row.planned:
+        return f"{row.epochs}/{row.planned}"
+    return f"~{row.epochs + int(10 * row.under_way.part(now)) / 10:.1f}/{row.planned}"
 
 
 def _speed(speed: float) -> str:

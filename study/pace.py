@@ -16,6 +16,18 @@ class _Epoch:
     work: float
 
 
+@dataclass(frozen=True)
+class UnderWay:
+    """An epoch that a pack trains now: when it began, and how long it takes if it takes as long as the one before."""
+
+    began: float
+    seconds: float
+
+    def part(self, now: float) -> float:
+        """How much of it should be done; never all of it, since nobody has said so."""
+        return min(max(0.0, (now - self.began) / self.seconds), 0.99)
+
+
 @dataclass
 class _PackPace:
     """Of a pack that trains: when its last epoch ended (or the pack began), and how long that took."""
@@ -62,6 +74,11 @@ class Pace:
         """Model-epochs a second of a pack, by its last epoch; None before its first."""
         known = self._packs.get(pack)
         return known.runs / known.seconds if known and known.seconds else None
+
+    def under_way(self, pack: str) -> UnderWay | None:
+        """The epoch that a pack trains; None before its first has ended."""
+        known = self._packs.get(pack)
+        return UnderWay(known.since, known.seconds) if known and known.seconds else None
 
     def seconds_left(self, work: float, epochs_left: dict[str, int]) -> float | None:
         """How long the rest takes: all the work at the measured speed, but no less than the slowest pack needs.

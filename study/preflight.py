@@ -9,30 +9,56 @@ from study.cluster.resources import pack_resources, shortage
 from study.cluster.temporary import NoFolderError, base_folder
 from study.data.arrays import DataError
 from study.data.sizes import sizes
-from study.request import InputError, Request, check_folder, check_writable
+from study.request import InputError, Request, check_folder, check_plan, check_writable
+from study.results.ledger import Ledger
 from study.results.machine import available_cpus, describe_machine
+from study.results.opening import open_ledger
 from study.results.paths import ResultsDirectory
 from study.space import SpaceError
+from study.tracking.trackers import lacking
 
 _LEAST_ROOM = 100 * 2**20  # bytes; records, checkpoints and report of a small study
 
 
 def blockers(request: Request) -> Iterator[str]:
     """Yield each reason why the run would not start, or soon break, in words."""
-    checks: tuple[Callable[[Request], str | None], ...] = (_folder, _images, _disk, _devices)
+    checks: tuple[Callable[[Request], str | None], ...] = (_trackers, _folder, _images, _disk, _devices)
     for check in checks:
         try:
             problem = check(request)
-        except (InputError, SpaceError, DataError, ClusterError, NoFolderError, OSError) as error:
+        except (InputError, SpaceError, DataError, ClusterError, NoFolderError, ValueError, OSError) as error:
             problem = str(error)
         if problem is not None:
             yield problem
+
+
+def _trackers(request: Request) -> str | None:
+    return lacking(request.study)
+
+
+def there_already(request: Request) -> Ledger | None:
+    """Where the study stands that is to be resumed or extended; None where there is none, or none that this may be."""
+    results = ResultsDirectory(request.results)
+    if request.mode == "start" or not results.study.exists():
+        return None
+    try:
+        check_folder(request, results)
+        return _ledger(request, results)
+    except (InputError, SpaceError, ValueError, OSError):  # ``blockers`` says which
+        return None
+
+
+def _ledger(request: Request, results: ResultsDirectory) -> Ledger:
+    stops = request.study.on_divergence == "stop"
+    return open_ledger(results, stop_when_diverged=stops, stop=request.study.stop)[0]
 
 
 def _folder(request: Request) -> None:
     results = ResultsDirectory(request.results)
     check_folder(request, results)
     check_writable(results)
+    if results.study.exists():
+        check_plan(request, results, _ledger(request, results).planned)
 
 
 def _images(request: Request) -> None:

@@ -158,7 +158,7 @@ class ProgressDisplay:
             if now - self._last_table > SECONDS_BETWEEN_TABLES:
                 self._last_table = now
                 standing = stand(self._ledger, list(self._running.values()), self._pace, self._expected())
-                self._live.update(Screen(standing, self._began), refresh=True)
+                self._live.update(Screen(standing, self._began, now), refresh=True)
         elif self._verbosity != "quiet" and now - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = now
             standing = stand(self._ledger, list(self._running.values()), self._pace, self._expected())

@@ -1,6 +1,7 @@
 """What the command line asks for, and the checks that come before anything is started."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ Mode = Literal["start", "resume", "extend"]
 Verbosity = Literal["quiet", "normal", "verbose"]
 
 # These say how a study is run or read, not what it computes: they may change between its sessions.
-FREE_TO_CHANGE = ("question", "compare", "resources", "checkpoint", "data")
+FREE_TO_CHANGE = ("question", "compare", "resources", "checkpoint", "data", "track")
 # These say which runs there are; the plan itself is compared.
 PLANNED_BY = ("space", "configurations", "seeds", "search", "confirm", "budget")
 _OF_A_SEARCH = {"space", "configurations", "seeds", "search"}
@@ -78,6 +79,8 @@ def check_folder(request: Request, results: ResultsDirectory) -> None:
         SpaceError: its study.yaml is wrong.
     """
     folder = results.path
+    if scheme := re.match(r"(\w{2,}):/", str(folder)):
+        raise InputError(f"--results: is a folder, not an address of {scheme[1]}; mount it, and give the folder")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--results {folder}: is a file, not a folder")
     if not results.study.exists():

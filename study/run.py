@@ -53,10 +53,6 @@ def _run(options: argparse.Namespace, command: str) -> int:
     # A log file gets no live table, also where FORCE_COLOR makes rich take it for a terminal.
     console = Console(force_interactive=None if sys.stdout.isatty() else False)
     _show_messages(console, quiet=options.quiet)
-    if options.dry_run:
-        from study.dry_run import show
-
-        show(study, planned, console)
     with interrupts.held():
         from study import session
     request = session.Request(
@@ -71,7 +67,7 @@ def _run(options: argparse.Namespace, command: str) -> int:
         verbosity="quiet" if options.quiet else "verbose" if options.verbose else "normal",
     )
     if options.dry_run:
-        return _say_what_would_stop(request, console)
+        return _dry_run(request, console)
     try:
         return session.run(request, console)
     except session.InputError as error:
@@ -84,10 +80,12 @@ def _run(options: argparse.Namespace, command: str) -> int:
         return INTERRUPTED
 
 
-def _say_what_would_stop(request: "Request", console: "Console") -> int:
+def _dry_run(request: "Request", console: "Console") -> int:
+    from study.dry_run import show
     from study.phrasing import say
-    from study.preflight import blockers
+    from study.preflight import blockers, there_already
 
+    show(request.study, request.planned, console, there_already(request))
     for problem in blockers(request):
         say(console, f"this would stop the run: {problem}")
     return DONE
@@ -104,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"residual-study {_version()}")
-    parser.add_argument("--space", type=Path, required=True, metavar="FILE", help="the space file (YAML)")
+    parser.add_argument("--space", type=_path, required=True, metavar="FILE", help="the space file (YAML)")
     parser.add_argument(
         "--data",
         metavar="auto|cifar10|digits|FOLDER",
@@ -112,12 +110,12 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--data-dir",
-        type=Path,
+        type=_path,
         default=Path("data"),
         metavar="DIR",
         help="where CIFAR-10 is kept or downloaded to, and decoded folders are cached (default: data)",
     )
-    parser.add_argument("--results", type=Path, metavar="DIR", help="default: results/<name of the study>")
+    parser.add_argument("--results", type=_path, metavar="DIR", help="default: results/<name of the study>")
     parser.add_argument(
         "--set",
         action="append",
@@ -144,6 +142,11 @@ def parser() -> argparse.ArgumentParser:
     how_much.add_argument("--verbose", action="store_true", help="a line for every epoch and every end")
     parser.add_argument("--no-report", action="store_true", help="write no figures at the end")
     return parser
+
+
+def _path(text: str) -> Path:
+    """A path as a shell reads it: it leaves ~ alone in ``--results=~/x``."""
+    return Path(text).expanduser()
 
 
 def _version() -> str:

@@ -24,6 +24,8 @@ from study.results.opening import open_ledger
 from study.results.paths import ResultsDirectory
 from study.results.provenance import hours_of_sessions
 from study.results.run_status import RunStatus
+from study.tracking.mirror import Mirror
+from study.tracking.trackers import lacking, trackers_of
 
 Ending = Literal["completed", "failed", "interrupted", "out of budget", "broke"]
 
@@ -34,6 +36,8 @@ def run(request: Request, console: Console) -> int:
     Raises:
         InputError: before anything was started.
     """
+    if (problem := lacking(request.study)) is not None:
+        raise InputError(problem)
     results = ResultsDirectory(request.results)
     with input_errors():
         check_folder(request, results)
@@ -54,12 +58,15 @@ def run(request: Request, console: Console) -> int:
             with interrupts.held():
                 from study.execution import train
 
-            well = train(request, results, ledger, growth, spending, console)
+            with _mirror(request, results, ledger, console):
+                well = train(request, results, ledger, growth, spending, console)
         else:
             request.note(
                 console, f"{request.study.name}: nothing to train, all {counted(len(ledger.runs), 'run')} have ended"
             )
             write_text(results.study, request.study.to_yaml())
+            with _mirror(request, results, ledger, console):
+                pass
         ending = _ending(ledger, growth, spending) if well else "broke"
         return _finish(request, results, ledger, console, ending, spending)
 
@@ -71,6 +78,13 @@ def _ending(ledger: Ledger, growth: Growth, spending: Spending) -> Ending:
     # What was under way when the budget was used up has ended; Ctrl-C ends it earlier.
     cut_off = any(status.state == "interrupted" for status in ledger.runs.values())
     return "out of budget" if spending.used_up() and not cut_off else "interrupted"
+
+
+def _mirror(request: Request, results: ResultsDirectory, ledger: Ledger, console: Console) -> Mirror:
+    """Hands the curves to the programs that the study names, while it trains and at its end."""
+    with input_errors():
+        trackers = trackers_of(request.study, results)
+    return Mirror(trackers, ledger, results, lambda text: say(console, text))
 
 
 def how_to_go_on(request: Request) -> str:

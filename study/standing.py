@@ -7,7 +7,7 @@ from typing import Literal
 
 from study.contract.axes import AXES, Configuration, digits_apart
 from study.contract.states import ENDED
-from study.pace import Pace
+from study.pace import Pace, UnderWay
 from study.phrasing import distinguish
 from study.plan.packs import Pack, cost
 from study.plan.planned import RunKey
@@ -41,6 +41,7 @@ class Row:
         test: on the test set.
         diverged: how many of the runs have.
         speed: model-epochs a second of these runs together.
+        under_way: the next epoch, of the pack that is the furthest behind; None where it cannot be foreseen.
     """
 
     trial_id: str
@@ -54,6 +55,7 @@ class Row:
     test: Spread | None
     diverged: int
     speed: float | None
+    under_way: UnderWay | None
 
 
 @dataclass(frozen=True)
@@ -158,20 +160,31 @@ def _epochs_left(ledger: Ledger, pack: Pack) -> int:
 def _rows(ledger: Ledger, running: Collection[Pack], pace: Pace, varying: Mapping[str, int | None]) -> tuple[Row, ...]:
     of_one: dict[str, list[RunKey]] = {}
     shares: dict[str, list[float]] = {}
+    under_way: dict[str, tuple[int, UnderWay | None]] = {}
     for pack in running:
         active = [run.key for run in pack.runs if ledger.runs[run.key].state == "running"]
         speed = pace.speed_of(pack.pack_id)
         for key in active:
             of_one.setdefault(key[0], []).append(key)
+            done = ledger.runs[key].epochs_done
+            if key[0] not in under_way or done < under_way[key[0]][0]:
+                under_way[key[0]] = done, pace.under_way(pack.pack_id)
             if speed is not None:
                 shares.setdefault(key[0], []).append(speed / len(active))
     return tuple(
-        _row([ledger.runs[key] for key in keys], varying, sum(shares[trial_id]) if trial_id in shares else None)
+        _row(
+            [ledger.runs[key] for key in keys],
+            varying,
+            sum(shares[trial_id]) if trial_id in shares else None,
+            under_way[trial_id][1],
+        )
         for trial_id, keys in sorted(of_one.items())
     )
 
 
-def _row(statuses: list[RunStatus], varying: Mapping[str, int | None], speed: float | None) -> Row:
+def _row(
+    statuses: list[RunStatus], varying: Mapping[str, int | None], speed: float | None, under_way: UnderWay | None
+) -> Row:
     planned = statuses[0].planned
     return Row(
         trial_id=planned.trial_id,
@@ -185,6 +198,7 @@ def _row(statuses: list[RunStatus], varying: Mapping[str, int | None], speed: fl
         test=spread(statuses, "test_accuracy"),
         diverged=sum(status.diverged for status in statuses),
         speed=speed,
+        under_way=under_way,
     )
 
 

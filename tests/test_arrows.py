@@ -29,6 +29,7 @@ ARROWS = {
         "study.space",
         "study.results",
     },
+    "study.tracking": {"study.contract", "study.space", "study.plan", "study.results"},
     "study.tuning": {
         "study.contract",
         "study.space",
@@ -37,6 +38,7 @@ ARROWS = {
         "study.results",
         "study.plan",
         "study.growth",
+        "study.tracking",
         "study.cluster",
     },
     "analysis": {"study.contract"},
@@ -52,6 +54,7 @@ FORBIDDEN = {
     "study.plan": {"torch", "ray"},
     "study.growth": {"torch", "ray", "optuna"},
     "study.search": {"torch", "ray"},
+    "study.tracking": {"torch", "ray"},
     "study.cluster": {"torch", "ray.tune"},
     "analysis": {"torch", "ray", "torchvision"},
     "benchmarks": {"ray"},

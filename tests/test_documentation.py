@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Programs of others, whose options are not ours to check.
-OTHERS = {"pip", "tensorboard", ".", "sha256sum"}
+OTHERS = {"pip", "tensorboard", "mlflow", "wandb", ".", "sha256sum"}
 
 
 def blocks(language: str) -> list[tuple[Path, str]]:

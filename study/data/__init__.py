@@ -32,7 +32,7 @@ def load(data: str, data_dir: Path, *, validation: int = 0) -> ImageData:
     elif data == "digits":
         images = load_digits()
     else:
-        images = load_folder(Path(data), data_dir)
+        images = load_folder(Path(data).expanduser(), data_dir)
     return hold_out(images, validation)
 
 

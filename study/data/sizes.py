@@ -28,7 +28,7 @@ def sizes(data: str, validation: int = 0) -> Sizes:
     elif data == "digits":
         train, test, classes = 1_437, 360, 10
     else:
-        listing = list_folder(Path(data))
+        listing = list_folder(Path(data).expanduser())
         if listing.problems:
             raise DataError.of(listing.problems)
         train, test = (sum(map(len, split.values())) for split in (listing.train, listing.test))

@@ -53,6 +53,16 @@ class ResultsDirectory:
         return self.path / files.SEARCH
 
     @property
+    def mlflow(self) -> Path:
+        """The runs as MLflow's own database."""
+        return self.path / files.MLFLOW
+
+    @property
+    def tracking(self) -> Path:
+        """What the study is called in other programs."""
+        return self.path / files.TRACKING
+
+    @property
     def lock(self) -> Path:
         """Held by the process that runs the study."""
         return self.path / files.LOCK

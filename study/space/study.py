@@ -113,6 +113,8 @@ class Study(Model):
     """What each pack of runs is given."""
     compare: Compare = Compare()
     """What the analysis puts side by side, and the questions it must answer."""
+    track: Annotated[tuple[Literal["mlflow", "wandb"], ...], Field(strict=False), AfterValidator(distinct)] = ()
+    """Further programs that are given the curves: mlflow, wandb (offline), or both."""
     precision: Literal["float32", "tf32", "bf16"] = "float32"
     """Of the arithmetic: float32, or on a GPU the faster and coarser tf32 or bf16."""
     on_divergence: Literal["continue", "stop"] = Field(default_factory=_on_divergence)

@@ -9,18 +9,10 @@ from typing import Any
 from ray import tune
 from ray.tune.experiment import Trial
 
-from study.contract.axes import AXES
 from study.contract.records import EpochLine, epochs_of
 from study.results.ledger import Ledger, RunStatus
+from study.tracking.naming import CURVES, curve_values, run_name
 from study.tuning.event_file import append_events, hyperparameters, scalars
-
-# What is shown under which tag; TensorBoard makes a section of what stands before the slash.
-TAGS = {
-    "test_accuracy": "accuracy/test",
-    "validation_accuracy": "accuracy/validation",
-    "train_accuracy": "accuracy/train",
-    "train_loss": "loss/train",
-}
 
 
 class TensorBoard(tune.Callback):
@@ -52,36 +44,22 @@ class TensorBoard(tune.Callback):
                 for epoch in epochs_of(line):
                     status = self._ledger.runs.get((trial_id, epoch.seed))
                     if status is not None and not status.holds(epoch.epoch):
-                        values = {tag: getattr(epoch, measure) for measure, tag in TAGS.items()}
-                        self._append(status, epoch.epoch, {tag: v for tag, v in values.items() if v is not None})
+                        self._append(status, epoch.epoch, curve_values(epoch))
 
     def _append(self, status: RunStatus, epoch: int, values: Mapping[str, float]) -> None:
         key = status.planned.key
         events = [scalars(epoch, values)]
         if key not in self._files:
             # A file of its own for each session: the last one's may end in the middle of an event.
-            folder = self._folder / run_folder(status)
+            folder = self._folder / run_name(status.planned)
             self._files[key] = folder / f"events.out.tfevents.{time.time_ns() // 1000}.study"
             folder.mkdir(parents=True, exist_ok=True)
             events = [*_hyperparameters(status), *events]
         append_events(self._files[key], *events)
 
 
-def run_folder(status: RunStatus) -> str:
-    """The name of a run in TensorBoard: its configuration, what differs from the defaults, and its seed."""
-    planned = status.planned
-    configuration = planned.run.configuration
-    norm = "bn" if configuration.batch_norm else "nobn"
-    said = [f"{planned.trial_id}_{configuration.block}{configuration.num_blocks}_{norm}_lr{configuration.lr:g}"]
-    for name, axis in AXES.items():
-        value = getattr(configuration, name)
-        if axis.quiet and value != axis.default:
-            said.append(f"{name}{axis.text(value)}")
-    return f"{'_'.join(said)}/seed{planned.run.seed}"
-
-
 def _hyperparameters(status: RunStatus) -> list[bytes]:
     """What the page HPARAMS shows: every axis under its own name, beside the mean of the seeds' last accuracies."""
     planned = status.planned
     values = {**planned.run.configuration.as_dict(), "stage": planned.stage}
-    return hyperparameters(planned.trial_id, values, (TAGS["test_accuracy"], TAGS["validation_accuracy"]))
+    return hyperparameters(planned.trial_id, values, (CURVES["test_accuracy"], CURVES["validation_accuracy"]))

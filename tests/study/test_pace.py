@@ -29,6 +29,16 @@ def test_what_is_left_takes_as_long_as_the_slowest_pack():
     assert pace.seconds_left(2.0, {"p0": 5}) == pytest.approx(50)
 
 
+def test_the_epoch_under_way_is_foreseen_from_the_one_before_and_never_done():
+    pace = Pace(0.0)
+    pace.began("p0", 0.0)
+    assert pace.under_way("p0") is None
+    pace.epoch("p0", runs=1, work=1.0, now=20.0)
+    under_way = pace.under_way("p0")
+    assert under_way is not None
+    assert [under_way.part(now) for now in (20.0, 25.0, 90.0)] == [0.0, 0.25, 0.99]
+
+
 def test_a_slow_beginning_is_forgotten():
     pace = Pace(0.0)
     pace.began("p0", 0.0)

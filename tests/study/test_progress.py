@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from study import progress
+from study import live_table, progress
 from study.contract.axes import Configuration
+from study.live_table import Screen
+from study.pace import UnderWay
 from study.plan.packs import Pack
 from study.plan.planned import Planned
 from study.progress import ProgressDisplay
@@ -17,6 +19,7 @@ from study.results.files import write_json
 from study.results.ledger import Ledger
 from study.results.opening import open_ledger
 from study.results.paths import ResultsDirectory
+from study.standing import Row, Standing
 from tests.study.lines import line
 
 CONFIGURATION = Configuration(block="conv", num_blocks=1, batch_norm=True, lr=1e-3, epochs=3)
@@ -117,6 +120,20 @@ def test_quiet_says_nothing_of_what_goes_well(tmp_path, monkeypatch):
     console, out = in_terminal(80)
     play(tmp_path, console, verbosity="quiet")
     assert out.getvalue() == ""
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(20.0, "~3.5/25"), (5.0, " 3/25")])
+def test_within_a_long_epoch_the_table_moves_by_the_pace_of_the_one_before(monkeypatch, seconds, shown):
+    nothing = dict.fromkeys(("loss", "train", "validation", "test"))
+    under_way = UnderWay(began=100.0, seconds=seconds)
+    row = Row("0000", "3 blocks", (0, 1), 3, 25, **nothing, diverged=0, speed=0.1, under_way=under_way)
+    standing = Standing(6, 50, 2, 0, 0, speed=0.1, seconds_left=420.0, rows=(row,), best=None)
+    monkeypatch.setattr(live_table.time, "monotonic", lambda: 110.0)
+    console, out = in_terminal(100)
+    console.print(Screen(standing, began=30.0, taken=50.0))
+    assert shown in out.getvalue()
+    assert "6 of 50 model-epochs" in out.getvalue()  # what is done is counted, not foreseen
+    assert "about 6 min left" in out.getvalue()
 
 
 def test_a_log_file_gets_a_line_now_and_then(tmp_path, monkeypatch):

@@ -158,11 +158,13 @@ def test_another_question_asked_of_a_finished_study_is_answered(tmp_path, finish
     copy = tmp_path / "copy"
     shutil.copytree(finished[1], copy)
     settings = ["--set", "compare.meaningful_difference=60", "--set", "compare.baseline={num_blocks: 0}"]
+    settings += ["--set", "track=[wandb]"]
     again = run(write_space(tmp_path), "--results", "copy", "--resume", *settings)
     assert again.returncode == 0, again.stderr
     study = ruamel.yaml.YAML(typ="safe").load((copy / "study.yaml").read_text())
     assert study["compare"]["meaningful_difference"] == 60
     assert "60 points" in again.stdout
+    assert len(list((copy / "wandb").glob("offline-run-*/run-*.wandb"))) == 4  # also what was trained before
 
 
 def test_a_report_that_cannot_be_written_leaves_the_results_and_says_how_to_write_it(tmp_path, finished):
@@ -220,6 +222,22 @@ def test_a_dry_run_says_which_runs_need_no_training(tmp_path):
         "small: 6 configurations with 2 seeds (0-1): 12 runs, 28 model-epochs",
         "8 runs of these, the beginnings of longer ones, need no training",
     ]
+
+
+def test_a_dry_run_of_a_study_that_was_begun_says_what_is_left(tmp_path, finished):
+    shutil.copytree(finished[1], tmp_path / "copy", ignore=shutil.ignore_patterns("report"))
+    asked = ["--results", "copy", "--dry-run", "--data", "nowhere"]
+    space = write_space(tmp_path)
+    resumed = run(space, *asked, "--resume")
+    assert resumed.stdout.splitlines()[0] == "small: 4 of 4 runs there have ended; left: 0 runs, 0 model-epochs"
+    extended = run(space, *asked, "--extend", "--set", "seeds=3")
+    assert extended.stdout.splitlines()[:3] == [
+        "0000  0 residual blocks, no batch norm, lr 0.05, 3 epochs, seed 2: 3 model-epochs left",
+        "0001  1 residual block, no batch norm, lr 0.05, 3 epochs, seed 2: 3 model-epochs left",
+        "small: 4 of 4 runs there have ended; left: 2 runs, 6 model-epochs",
+    ]
+    refused = run(space, *asked, "--resume", "--set", "seeds=3")
+    assert "this would stop the run: these settings ask for runs that copy does not hold" in refused.stdout
 
 
 def computed(results: Path, trial_id: str) -> dict[int, list[tuple[object, ...]]]:
@@ -281,6 +299,7 @@ BAD_INPUT = {
     "no such data": (["--data", "nowhere"], "nowhere"),
     "results is a file": (["--results", "space.yaml"], "is a file"),
     "results hold other files": (["--results", "."], "holds no study"),
+    "results on a bucket": (["--results", "s3://bucket/x"], "not an address of s3"),
     "too many CPUs": (["--set", "resources.cpus=1000"], "1000 CPUs"),
     "several GPUs": (["--set", "resources.gpus=64"], "should be 1 or less"),
     "too large a validation set": (["--set", "validation=1437"], "validation"),

@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 from study.commands import python_command
+from study.results.paths import ResultsDirectory
 from tests.study.commands import epoch_lines, run, start, wait_for_epoch, write_space
+from tests.study.tracking.read import mlflow_runs
 from tests.study.undisturbed import LONG, computed, numbers_of_long
 
 
@@ -52,9 +54,11 @@ def test_rarer_checkpoints_and_a_run_that_stops_when_it_has_diverged(tmp_path, u
     assert runs["epochs_done"].tolist() == [30, 30, 1, 1]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow uses what SQLAlchemy deprecates
 def test_a_killed_driver_loses_nothing_and_resumes_bit_for_bit(tmp_path, undisturbed):
     space, results = write_space(tmp_path, LONG), tmp_path / "results" / "small"
-    with start(space, "--no-report") as process:
+    track = ["--set", "track=[mlflow]"]
+    with start(space, "--no-report", *track) as process:
         wait_for_epoch(results, 3, process)
         process.kill()
     # Worse: the newest checkpoint and the end of the record are torn, and Ray's own state is empty.
@@ -66,7 +70,7 @@ def test_a_killed_driver_loses_nothing_and_resumes_bit_for_bit(tmp_path, undistu
     record.write_bytes(record.read_bytes()[:-40])
     for state in results.glob("trials/session-001/experiment_state-*.json"):
         state.write_text("")
-    resumed = run(space, "--no-report", "--resume")
+    resumed = run(space, "--no-report", "--resume", *track)
     assert resumed.returncode == 0, resumed.stderr
     assert "damaged" in resumed.stdout
     assert computed(results) == undisturbed
@@ -76,6 +80,9 @@ def test_a_killed_driver_loses_nothing_and_resumes_bit_for_bit(tmp_path, undistu
     sessions = json.loads((results / "provenance.json").read_text())["sessions"]
     assert [session["outcome"] for session in sessions] == ["running", "completed"]
     assert {path.name for path in (results / "trials").iterdir()} == {"session-001", "session-002"}
+    for kept in mlflow_runs(ResultsDirectory(results)):
+        assert [epoch for epoch, _ in sorted(kept.history["accuracy/test"])] == list(range(1, 31))
+        assert kept.status == "FINISHED"
 
 
 def press_ctrl_c(process: subprocess.Popen[str]) -> None:
