@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import ray
-from ray._private import worker
+from ray._private import ray_constants, worker
 from ray._raylet import AuthenticationTokenLoader  # pyright: ignore[reportAttributeAccessIssue]
 
 from study import interrupts
@@ -78,8 +78,19 @@ def _start(folder: Path, options: dict[str, Any]) -> None:
 
     A batch system sends them to every process of a job; a study whose Ray is gone cannot stop well.
     """
-    with _deaf(), interrupts.kept():
+    with _deaf(), interrupts.kept(), _on_loopback():
         ray.init(address="local", num_cpus=available_cpus(), include_dashboard=False, _temp_dir=str(folder), **options)
+
+
+@contextlib.contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Let Ray listen on 127.0.0.1 alone, as it does by itself on macOS; on Linux it would on every interface."""
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def _shut_down() -> None:
@@ -136,7 +147,7 @@ def _give_up(name: str, last_words: Callable[[str], str]) -> NoReturn:
 
 
 def _use_a_token() -> None:
-    """Let nobody else in: Ray's ports are open to the network. Ray would write a token of its own to the home folder.
+    """Let no other user of this machine in. Ray would write a token of its own to the home folder.
 
     A token that is there, also of a Ray that this process has started before, is used again: Ray keeps the first one.
     """

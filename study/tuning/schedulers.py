@@ -211,10 +211,13 @@ class _Report(NamedTuple):
 def _reports(trial_id: str, statuses: list[RunStatus]) -> Iterator[_Report]:
     last = max(status.epochs_done for status in statuses)
     ended = all(status.state in ENDED for status in statuses)
+    finished = ""
     for epoch in range(1, last + 1):
         value = mean_accuracy(statuses, epoch)
         if value is not None:
-            finished = min(status.finished[epoch] for status in statuses if epoch <= status.epochs_done)
+            # A clock that was set back puts no epoch before the one that it follows.
+            now = min(status.finished[epoch] for status in statuses if epoch <= status.epochs_done)
+            finished = max(finished, now)
             yield _Report(finished, epoch, trial_id, value, decided=epoch < last or ended)
 
 

@@ -1,6 +1,8 @@
 """Files as faults leave them: flipped, missing, repeated and zeroed bytes."""
 
+import os
 import random
+from pathlib import Path
 
 KINDS = ("flip", "cut", "lose", "repeat", "zero")
 
@@ -23,3 +25,13 @@ def damaged(content: bytes, rng: random.Random, kind: str | None = None) -> byte
     else:
         changed[place : place + length] = bytes(len(changed[place : place + length]))
     return bytes(changed)
+
+
+class Attack:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.folder),)

@@ -26,6 +26,17 @@ def below(pid: int) -> list[Seen]:
     return found
 
 
+def listening(pids: list[int]) -> set[str]:
+    """The addresses on which some processes wait for connections, as Linux writes them in /proc/net/tcp."""
+    inodes = set()
+    for pid in pids:
+        for file in Path(f"/proc/{pid}/fd").glob("*"):
+            with contextlib.suppress(OSError):
+                inodes.add(str(file.readlink()).removeprefix("socket:[").removesuffix("]"))
+    rows = [line.split() for name in ("tcp", "tcp6") for line in Path("/proc/net", name).read_text().splitlines()[1:]]
+    return {row[1].partition(":")[0] for row in rows if row[3] == "0A" and row[9] in inodes}
+
+
 def left_after(seconds: float, seen: list[Seen]) -> list[Seen]:
     """Those of some processes that are still there when so much time has passed; sooner if none is."""
     deadline = time.monotonic() + seconds

@@ -1,6 +1,5 @@
 """Checkpoints with flipped and missing bytes, unreadable for a moment, or made by an attacker."""
 
-import os
 import pickle
 import random
 import threading
@@ -14,7 +13,7 @@ from study.contract.axes import Configuration
 from study.contract.runs import Run
 from study.training.loop import Training
 from study.tuning.state_files import DamagedStateError, load_newest_state, load_state, save_state
-from tests.faults.damage import damaged
+from tests.faults.damage import Attack, damaged
 from tests.helpers import tiny_data
 
 
@@ -103,16 +102,6 @@ def test_one_that_stays_so_is_no_damaged_one(tmp_path):
         load_state(file)
     with pytest.raises(OSError, match="symbolic links"):
         load_newest_state(file)
-
-
-class Attack:
-    """Makes a folder when it is unpickled."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.mkdir, (str(self.folder),)
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["torch.save", "pickle"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.faults.processes import Seen, below, left_after
+from tests.faults.processes import Seen, below, left_after, listening
 from tests.study.commands import epoch_lines, run, start, wait_for_epoch, write_space
 from tests.study.undisturbed import LONG, computed, numbers_of_long
 
@@ -25,6 +25,8 @@ def short() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="t") as folder:
         yield Path(folder)
 
+
+LOOPBACK = "0100007F"  # 127.0.0.1, also as part of an address of IPv6
 
 Strike = Callable[[subprocess.Popen[str], list[Seen]], None]
 
@@ -61,6 +63,9 @@ def test_a_study_that_is_struck_again_and_again_ends_with_the_undisturbed_number
         with start(space, "--no-report", "--resume", RAY_TMPDIR=str(short)) as process:
             wait_for_epoch(results, done + 2, process)
             seen = below(process.pid)
+            addresses = listening([process.pid, *(each.pid for each in seen)])
+            assert addresses
+            assert all(address.endswith(LOOPBACK) for address in addresses), addresses
             strike(process, seen)
             out, err = process.communicate(timeout=120)
             assert process.returncode == status, out + err

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +22,21 @@ def states(results: Path) -> set[str]:
     return set(pd.read_parquet(results / "trials.parquet")["state"])
 
 
+def run_behind(
+    command: Sequence[str], space: Path, *arguments: str, timeout: float = 300, **changes: str
+) -> subprocess.CompletedProcess[str]:
+    """``study.run`` in the folder of the space file, started by another command, which gets it as its arguments."""
+    return subprocess.run(
+        [*command, sys.executable, "-m", "study.run", "--space", str(space), *arguments],
+        cwd=space.parent,
+        env=environment(**changes),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+    )
+
+
 @pytest.mark.slow
 def test_an_odd_environment_and_odd_paths(tmp_path):
     """No temporary folder, proxies, another cluster's address, ASCII alone, few open files, a package of ours there."""
@@ -33,15 +49,7 @@ def test_an_odd_environment_and_odd_paths(tmp_path):
     changes |= {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(checkout)}
     space = write_space(tmp_path / ODD, ONE)
     limited = 'ulimit -Sn 256; exec "$0" "$@"'
-    done = subprocess.run(
-        ["sh", "-c", limited, sys.executable, "-m", "study.run", "--space", space, "--results", f"results/{ODD}"],
-        cwd=space.parent,
-        env=environment(**changes),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    done = run_behind(["sh", "-c", limited], space, "--results", f"results/{ODD}", **changes)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     assert "TMPDIR (/nowhere) is no folder: Ray uses /tmp instead" in done.stdout
@@ -58,16 +66,7 @@ def test_a_user_who_is_nobody_with_little_shared_memory(tmp_path):
         "mount -t tmpfs -o size=16m,mode=1777 none /dev/shm && mount --bind /dev/null /etc/passwd && "
         'exec env -u HOME -u USER -u LOGNAME "$@"'
     )
-    command = [*unshare("-m", script=script), "sh", sys.executable, "-m", "study.run", "--space"]
-    done = subprocess.run(
-        [*command, str(write_space(tmp_path, ONE))],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    done = run_behind([*unshare("-m", script=script), "sh"], write_space(tmp_path, ONE))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "/dev/shm has 16 MB" in done.stdout
     assert "Traceback" not in done.stderr
@@ -75,16 +74,7 @@ def test_a_user_who_is_nobody_with_little_shared_memory(tmp_path):
 
 
 def test_a_machine_that_cannot_talk_to_itself_is_told_so_within_a_minute(tmp_path):
-    command = [*unshare("-n", "-m", script='"$@"'), "sh", sys.executable, "-m", "study.run", "--space"]
-    done = subprocess.run(
-        [*command, str(write_space(tmp_path, ONE))],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = run_behind([*unshare("-n", "-m", script='"$@"'), "sh"], write_space(tmp_path, ONE), timeout=60)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
     assert "127.0.0.1, which cannot be reached" in done.stderr
     assert not (tmp_path / "results" / "small").exists()

@@ -1,6 +1,7 @@
 """Results directories that are read-only, another user's, behind a symbolic link, moved, or copied."""
 
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from study.results.opening import open_ledger
 from study.results.paths import ResultsDirectory
 from study.space import load_study
 from tests.analysis.simulate import Simulation, simulate
+from tests.faults.damage import Attack
 from tests.faults.namespaces import bound_by_permissions
 from tests.study.commands import environment, run, start, wait_for_epoch, write_space
 from tests.study.undisturbed import LONG, computed, numbers_of_long
@@ -99,7 +101,13 @@ def test_a_study_behind_a_link_is_moved_and_copied_and_both_go_on_to_the_undistu
     assert f"another process is running a study there (process {process.pid} " in second.stderr
     assert process.returncode == 130, out + err
     shutil.copytree(real, tmp_path / "copied")
+    states = [*(tmp_path / "copied" / "trials").glob("**/*.pkl")]  # Ray's own, of a stranger who means harm
+    assert states
+    for file in states:
+        file.write_bytes(pickle.dumps(Attack(tmp_path / "harm")))
     real.rename(tmp_path / "moved")
+    for file in (tmp_path / "moved").rglob("*"):  # of a machine whose clock was wrong
+        os.utime(file, (32503680000, 32503680000))
     with ThreadPoolExecutor() as pool:
         both = list(
             pool.map(lambda name: run(space, "--no-report", "--results", name, "--resume"), ("moved", "copied"))
@@ -108,3 +116,4 @@ def test_a_study_behind_a_link_is_moved_and_copied_and_both_go_on_to_the_undistu
         assert done.returncode == 0, done.stdout + done.stderr
         assert "damaged" not in done.stdout
         assert computed(tmp_path / name) == numbers_of_long()
+    assert not (tmp_path / "harm").exists()

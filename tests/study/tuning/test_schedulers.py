@@ -208,6 +208,18 @@ def test_what_came_later_does_not_end_what_went_on_before(session):
     assert session.ends() == [("interrupted", 1, None)] * 4
 
 
+def test_a_clock_that_was_set_back_changes_no_decision(session):
+    session.ask_for(0)
+    session.clock = 50
+    session.train("0000", 60.0)
+    session.clock = 10
+    session.train("0000", 70.0)
+    session.reopen()
+    session.ask_for(1)
+    session.clock = 55
+    assert not session.train("0001", 40.0)
+
+
 def test_seeds_that_are_added_to_a_configuration_that_was_ended_are_not_trained(session):
     for number, value in enumerate([50.0, 40.0]):
         session.ask_for(number)
