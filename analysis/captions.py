@@ -14,6 +14,8 @@ CAPTIONS = {
     "learning_rate": "Final test accuracy against the learning rate; crosses are diverged runs.",
     "budget": "Final accuracy against the planned epochs.",
     "search_history": "The objective of every configuration in the order they were tried.",
+    "search_spent": "Model-epochs by what became of the configurations.",
+    "search_lineage": "The values that each member of the population trained with, and who went on from whose state.",
     "search_slices": "The objective against each axis.",
     "search_parallel": "One line a configuration through its settings to its objective.",
     "search_importance": "Share of the objective's variance that each axis explains.",

@@ -114,8 +114,9 @@ def _selection(findings: Findings) -> list[str]:
     scheduler = findings.results.study.get("scheduler")
     if isinstance(scheduler, dict) and scheduler.get("name") == "pbt":
         return [
-            "population based training: members went on from each other's states with changed values (exchange in "
-            "plan.jsonl), so a configuration's values are those at its beginning, and no more than that"
+            "population based training: members went on from each other's states with changed values. A member is "
+            "called by the values that its network was trained with; axes of figures and columns of tables hold those "
+            "at its beginning"
         ]
     if findings.question.selects and not findings.has_validation:
         return [
@@ -195,6 +196,8 @@ def _alike(findings: Findings) -> list[str]:
 
 
 def _edges(findings: Findings) -> list[str]:
+    if findings.results.history.exchanges:
+        return []  # values that change while a member trains have no best one
     return [w for axis in findings.axes if numeric(axis) and (w := edge_warning(findings, axis))]
 
 

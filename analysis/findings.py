@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.axes import FACTORS, STAGE, Labels, numeric
 from analysis.history import History
 from analysis.ledger import counted
+from analysis.lineage import Stretch, path, perturbed, scheduled, stretches
 from analysis.question import Question, parse
 from analysis.results import Results
 from analysis.statistics.convergence import carried, run_table, time_to
@@ -185,6 +186,9 @@ def find(results: Results) -> Findings:
     across, within = _layout(results.runs, factors, question)
     labels = Labels.of(results.runs)
     conditions, number_of = _conditions(results.runs, factors, labels)
+    members = population(results)
+    for trial_id in members:
+        conditions.loc[number_of[trial_id], "label"] = _scheduled(trial_id, members, results.runs, factors, labels)
     curves = results.curves.assign(condition=results.curves["trial_id"].map(number_of).astype("int64"))
     curves, twice = _without_repeats(curves)
     runs = run_table(curves, results.stops_diverged, question.last)
@@ -219,6 +223,32 @@ def _conditions(runs: pd.DataFrame, factors: tuple[str, ...], labels: Labels) ->
     seeds = runs["seed"].groupby(numbers).nunique()
     conditions["planned"] = seeds.reindex(conditions.index)
     return conditions, number_of
+
+
+def population(results: Results) -> dict[str, list[Stretch]]:
+    """What each member of population based training has trained; empty in any other study."""
+    exchanges = results.history.exchanges
+    if not exchanges:
+        return {}
+    ends = results.curves.groupby("trial_id")["epoch"].max()
+    rows = results.runs.drop_duplicates("trial_id")
+    settings = rows[list(AXES)].to_dict("records")
+    return {
+        name: stretches(name, {str(axis): value for axis, value in point.items()}, exchanges, int(ends.get(name, 0)))
+        for name, point in zip(map(str, rows["trial_id"]), settings, strict=True)
+    }
+
+
+def _scheduled(
+    trial_id: str, members: Mapping[str, list[Stretch]], runs: pd.DataFrame, factors: tuple[str, ...], labels: Labels
+) -> str:
+    """A member of a population in words: by the schedules of what changed while its network was trained."""
+    own, changed = path(trial_id, members), perturbed(members)
+    point = runs[runs["trial_id"] == trial_id].iloc[0]
+    shown = [axis for axis in FACTORS if axis in factors or axis in changed]
+    return ", ".join(
+        scheduled(axis, own, labels) if axis in changed else labels.phrase(axis, point[axis]) for axis in shown
+    )
 
 
 def _label(row: Mapping[str, Any], factors: tuple[str, ...], labels: Labels) -> str:

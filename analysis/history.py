@@ -1,4 +1,4 @@
-"""How often a study has been looked at, with which seeds: read from plan.jsonl.
+"""What plan.jsonl tells of a study: how often it has been looked at, with which seeds, and a population's exchanges.
 
 A study with a fixed number of seeds, or a search, is looked at once, when all has run. Seeds that `--extend` adds make
 another look that was not planned. A study with `seeds: {start, most}` writes a line for every look; see
@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from study.contract.lines import parse_lines
-from study.contract.plan import LookLine
+from study.contract.plan import LookLine, Move
 
 
 @dataclass(frozen=True)
 class History:
-    """The looks at a study.
+    """The looks at a study, and the exchanges of its population.
 
     seeds: of each trial_id, all that were asked for, in the plan's order. looks: for each look how many of
     these had been asked for by then. planned: looks that the study was planned with. path: seeds of a condition of one
-    comparison at each planned look, empty for a fixed number. taken: lines of planned looks in the file.
+    comparison at each planned look, empty for a fixed number. taken: lines of planned looks in the file. exchanges: by
+    epoch, the moves of population based training.
     """
 
     seeds: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -28,6 +29,7 @@ class History:
     planned: int = 1
     path: tuple[int, ...] = ()
     taken: tuple[LookLine, ...] = ()
+    exchanges: Mapping[int, tuple[Move, ...]] = field(default_factory=dict)
 
 
 def read_history(path: Path) -> History:
@@ -44,6 +46,7 @@ def history_of(events: Iterable[Mapping[str, Any]]) -> History:
     seeds: dict[str, tuple[int, ...]] = {}
     phases: list[dict[str, int]] = []
     taken: list[LookLine] = []
+    exchanges: dict[int, tuple[Move, ...]] = {}
     trained = True  # whether packs were formed since the last seeds were asked for
     for event in events:
         try:
@@ -60,12 +63,14 @@ def history_of(events: Iterable[Mapping[str, Any]]) -> History:
                 phases[-1] = {trial: len(asked) for trial, asked in seeds.items()}
             elif event["event"] == "look":
                 taken.append(_look(event))
+            elif event["event"] == "exchange":
+                exchanges[int(event["epoch"])] = tuple(map(_move, event["moves"]))
         except (KeyError, TypeError, ValueError):
             continue
     if taken:
         looks = tuple(look["seeds"] for look in taken)
         return History(seeds, looks, taken[0]["of"], tuple(taken[-1]["path"]), tuple(taken))
-    return History(seeds, tuple(phases))
+    return History(seeds, tuple(phases), exchanges=exchanges)
 
 
 def _look(event: Mapping[str, Any]) -> LookLine:
@@ -77,3 +82,8 @@ def _look(event: Mapping[str, Any]) -> LookLine:
         path=[int(n) for n in event["path"]],
         seeds={str(name): int(n) for name, n in event["seeds"].items()},
     )
+
+
+def _move(event: Mapping[str, Any]) -> Move:
+    values = {str(axis): float(value) for axis, value in event["values"].items()}
+    return Move(trial_id=str(event["trial_id"]), source=str(event["source"]), values=values)

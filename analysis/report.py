@@ -22,6 +22,7 @@ from analysis.figures.common import NoDataError
 from analysis.findings import Findings, find
 from analysis.joined import read_all
 from analysis.ledger import first_line
+from analysis.lineage import changing
 from analysis.question import slips
 from study.contract.axes import AXES
 from study.contract.files import REPORT
@@ -174,8 +175,9 @@ def _rich_table(report: Report, thresholds: Sequence[float]) -> Table:
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
+    changed = changing(findings.results.history.exchanges)
     for axis in axes:
-        table.add_column(short_title(axis), no_wrap=True)
+        table.add_column(f"First {short_title(axis)}" if axis in changed else short_title(axis), no_wrap=True)
     for name in ("n", "Train (%)", "Test (%)", *(f"≥{t:g} %" for t in thresholds), "Time (s)"):
         table.add_column(name, justify="right", no_wrap=True)
     shown = report.summary.head(MOST_PRINTED)

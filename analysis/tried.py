@@ -45,6 +45,12 @@ def explored(findings: Findings) -> pd.DataFrame:
     return findings.curves[findings.curves[STAGE] == "explore"]
 
 
+def check_fixed(findings: Findings) -> None:
+    """Raise NoDataError where values change while a configuration trains, so that none goes with its accuracy."""
+    if findings.results.history.exchanges:
+        raise NoDataError("members of a population change their values; the lineage shows them")
+
+
 def categorical(findings: Findings, axis: str) -> bool:
     """Whether an axis is drawn as categories: it has no order, or few values and is not drawn from an interval."""
     space = findings.results.study.get("space")

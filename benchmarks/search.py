@@ -14,12 +14,13 @@ import itertools
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.kept import Kept, OtherSettingsError
 from benchmarks.processes import say_what_runs
-from benchmarks.search_file import Course, OtherSettingsError, Search, SearchFile
 from benchmarks.search_replay import EXPLORED, LrForm, Method
 from benchmarks.search_table import SEEDS, Table, read_table
 from benchmarks.tables import markdown
@@ -44,8 +45,27 @@ ORDERS = tuple((*seen, *sorted(set(SEEDS) - set(seen))) for seen in itertools.pe
 BUDGETS = (50, 100, 200, 400)  # model-epochs
 LIMIT = 800  # where a search ends
 WITHIN = (1.0, 2.0)  # points below the best confirmed accuracy of the table
+FAILED = 5.0  # points below it: a winner that fresh seeds do not bear out
 RESAMPLES = 2000
 CHANCE = 10.0  # percent; what a search has that has no winner yet
+Course = list[tuple[int, float]]
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search that has ended.
+
+    Attributes:
+        method: the name of the way to search.
+        number: of the search, from 0.
+        best: the confirmed accuracy of the best configuration that it could have found, in percent.
+        course: after each configuration the model-epochs spent, and the confirmed accuracy of the winner by then.
+    """
+
+    method: str
+    number: int
+    best: float
+    course: Course
 
 
 def confirmed(table: Table) -> np.ndarray:
@@ -95,13 +115,16 @@ def summary(found: dict[str, list[Search]], references: dict[str, str]) -> str:
             cells.append(f"{median:.0f}" if median < LIMIT else f"> {LIMIT}")
             cells += [f"{(ours < LIMIT).sum()}/{len(ours)}", _ratio(theirs, ours) if name != reference else ""]
         cells += [f"{np.median([accuracy_at(each.course, budget) for each in searches]):.2f}" for budget in BUDGETS]
-        lines.append(cells)
+        last = [accuracy_at(each.course, max(BUDGETS)) for each in searches]
+        failed = sum(each.best - accuracy > FAILED for each, accuracy in zip(searches, last, strict=True))
+        lines.append([*cells, f"{failed}/{len(searches)}"])
     headings = [
         "way to search",
         *itertools.chain.from_iterable(
             (f"until within {points:g} point{'s' * (points != 1)}", "searches", "times fewer") for points in WITHIN
         ),
         *(f"% at {budget}" for budget in BUDGETS),
+        f"failed at {max(BUDGETS)}",
     ]
     return markdown(headings, lines)
 
@@ -142,19 +165,21 @@ def main() -> int:
     )
     options = parser.parse_args()
     try:
-        done = SearchFile(options.results, {"lr": options.lr, "limit": LIMIT})
+        kept = Kept(options.results, {"lr": options.lr, "limit": LIMIT})
     except OtherSettingsError as error:
         print(error, file=sys.stderr)
         return 2
     table = read_table()
+    done = {(line["method"], line["number"]): Search(**line) for line in kept.lines}
     for number, method in itertools.product(range(options.searches), METHODS):
         if (method.name, number) not in done:
             say_what_runs(f"{method.name}, search {number + 1} of {options.searches}")
-            done.add(search_of(method, table, options.lr, number))
+            done[method.name, number] = found = search_of(method, table, options.lr, number)
+            kept.add(asdict(found))
     say_what_runs("")
     print(heading(table), end="\n\n")
-    names = (method.name for method in METHODS)
-    print(summary({name: list(itertools.islice(done.of(name), options.searches)) for name in names}, REFERENCES))
+    numbers = range(options.searches)
+    print(summary({method.name: [done[method.name, k] for k in numbers] for method in METHODS}, REFERENCES))
     return 0
 
 

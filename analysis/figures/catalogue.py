@@ -19,7 +19,7 @@ from analysis.figures import (
     survival,
     timeline,
 )
-from analysis.figures.search import history, importance, parallel, rungs, slices
+from analysis.figures.search import history, importance, lineage, parallel, rungs, slices, spent
 from analysis.findings import Findings
 
 
@@ -72,6 +72,8 @@ CATALOGUE = (
     _along("learning_rate", "Learning-rate sensitivity", "lr"),
     _along("budget", "Training budget", "epochs"),
     _entry("search_history", "Search history", history),
+    _entry("search_spent", "Search: what it spent", spent),
+    _entry("search_lineage", "Search: lineage of the population", lineage),
     _entry("search_slices", "Search: slices", slices),
     _entry("search_parallel", "Search: parallel coordinates", parallel),
     _entry("search_importance", "Search: importance of the axes", importance),

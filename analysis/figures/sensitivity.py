@@ -13,6 +13,7 @@ from analysis.axes import Labels, scale, title
 from analysis.cautions import edge_warning
 from analysis.figures.common import NoDataError, beyond, finished_runs, summarise
 from analysis.findings import Findings
+from analysis.tried import check_fixed
 
 MOST_LINES = 8
 MOST_TICKS = 9
@@ -59,10 +60,11 @@ class Info:
 def info(findings: Findings, axis: str, heading: str) -> Info:
     """Return every run's final accuracy along an axis, one series for the rest of the conditions.
 
-    Raises NoDataError when the axis does not vary.
+    Raises NoDataError when the axis does not vary, or does within a run.
     """
     if axis not in findings.axes:
         raise NoDataError(f"the study has one value of the {title(axis).lower()}")
+    check_fixed(findings)
     runs = finished_runs(findings)
     if runs[axis].nunique() < 2:
         raise NoDataError(f"runs have finished at one value of the {title(axis).lower()}")

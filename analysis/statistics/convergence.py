@@ -53,8 +53,10 @@ def run_table(curves: pd.DataFrame, carry: bool = False, last: int = 1) -> pd.Da
     runs = trained.groupby(RUN, sort=False).tail(1).set_index(RUN)
     runs = runs.rename(columns={"epoch": "epochs_done"})
     runs["complete"] = groups["epoch"].last() >= runs["epochs"]
-    runs["diverged"] = groups["diverged"].any()
-    runs["diverged_at"] = curves[curves["diverged"]].groupby(RUN)["epoch"].min()
+    # A member of a population that diverged may have taken over the state of one that did not.
+    runs["diverged"] = groups["diverged"].last()
+    first = curves[curves["diverged"]].groupby(RUN)["epoch"].min()
+    runs["diverged_at"] = first.reindex(runs.index).where(runs["diverged"])
     runs["aulc"] = _area(curves)
     runs[["selected_accuracy", "selected_epoch"]] = _selected(curves)
     final = ["train_accuracy", "validation_accuracy", "test_accuracy", "train_loss"]

@@ -19,6 +19,7 @@ from study.space.sections import PERTURBABLE, PbtScheduler
 
 # As in Ray Tune's PopulationBasedTraining.
 _FACTORS = (0.8, 1.2)
+_TRIES = 20  # for values that no other member goes on with from the same state: two would train the same network
 Values = Mapping[str, float]
 
 
@@ -56,7 +57,9 @@ def moves(members: Sequence[Member], epoch: int, scheduler: PbtScheduler, draw: 
     for place, member in enumerate(ranked[:count]):
         rng = np.random.default_rng([scheduler.seed, epoch, place])
         source = ranked[len(ranked) - count :][int(rng.integers(count))]
-        values = _perturbed(source.values, scheduler, draw, rng)
+        values, tried = _perturbed(source.values, scheduler, draw, rng), 1
+        while tried < _TRIES and any((move["source"], move["values"]) == (source.trial_id, values) for move in found):
+            values, tried = _perturbed(source.values, scheduler, draw, rng), tried + 1
         found.append(Move(trial_id=member.trial_id, source=source.trial_id, values=values))
     return found
 

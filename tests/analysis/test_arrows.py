@@ -20,7 +20,7 @@ LAYERS = (
     {"statistics", "winners"},
     {"question", "joined"},
     {"results"},
-    {"ledger", "history"},
+    {"ledger", "history", "lineage"},
     {"records"},
     {"axes"},
 )

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks import search
-from benchmarks.search_file import Course, OtherSettingsError, Search, SearchFile
+from benchmarks.kept import Kept, OtherSettingsError
+from benchmarks.search import Course, Search
 from benchmarks.search_replay import Method
 from benchmarks.search_table import FILE, Table, all_configurations, read_table, train_pack
 from study.contract.axes import Configuration
@@ -156,9 +157,10 @@ def test_the_summary_says_when_an_accuracy_was_reached_and_by_how_many():
     }
     text = search.summary(found, {"slow": "slow", "fast": "slow", "never": "fast"})
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in text.splitlines()[2:]]
-    assert cells[0] == ["slow", "90", "3/3", "", "90", "3/3", "", "50.00", "89.50", "89.50", "89.50"]
+    assert cells[0] == ["slow", "90", "3/3", "", "90", "3/3", "", "50.00", "89.50", "89.50", "89.50", "0/3"]
     assert cells[1][:4] == ["fast", "30", "2/3", "3.0 (0.1-3.0)"]
     assert cells[1][4:7] == ["2", "2/3", "45.0 (0.1-45.0)"]
+    assert [row[-1] for row in cells] == ["0/3", "1/3", "3/3"]
     assert cells[2][1:7] == ["> 800", "0/3", "", "> 800", "0/3", ""]
 
 
@@ -169,24 +171,35 @@ def test_every_way_to_search_is_compared_with_random_search_of_as_many_seeds():
     assert set(search.REFERENCES) == {method.name for method in search.METHODS}
 
 
-def test_searches_are_kept_as_they_end(tmp_path):
+def test_results_are_kept_as_they_come(tmp_path):
     file, settings = tmp_path / "searches.jsonl", {"lr": "choice"}
-    first, second = searches([(2, 60.0)], [(2, 70.5), (4, 80.0)])
-    done = SearchFile(file, settings)
-    done.add(second)
-    done.add(first)
+    first, second = {"number": 0, "course": [[2, 60.0]]}, {"number": 1, "course": [[2, 70.5], [4, 80.0]]}
+    Kept(file, settings).add(first)
     with file.open("a") as open_file:
-        open_file.write(json.dumps({"method": "", "number": 2})[:-4])  # killed while it wrote
-    again = SearchFile(file, settings)
-    assert list(again.of("")) == [first, second]
-    assert ("", 1) in again
-    assert ("", 2) not in again
-    third = Search("", 2, 90.0, [(2, 60.0)])
-    again.add(third)
-    assert list(SearchFile(file, settings).of("")) == [first, second, third]
+        open_file.write(json.dumps(second)[:-4])  # killed while it wrote
+    again = Kept(file, settings)
+    assert again.lines == [first]
+    again.add(second)
+    assert again.lines == Kept(file, settings).lines == [first, second]
     with pytest.raises(OtherSettingsError, match="give another file"):
-        SearchFile(file, {"lr": "loguniform"})
+        Kept(file, {"lr": "loguniform"})
     assert json.loads(file.read_text().splitlines()[0])["versions"]["optuna"]
+    assert Kept(None, settings).lines == []
+
+
+def test_a_later_call_goes_on_with_the_searches_that_are_kept(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(search, "LIMIT", 20)
+    monkeypatch.setattr(search, "METHODS", [Method("random", "random")])
+    monkeypatch.setattr(search, "REFERENCES", {"random": "random"})
+    file = tmp_path / "searches.jsonl"
+    for searches in ("1", "2", "2"):
+        monkeypatch.setattr("sys.argv", ["search", "--searches", searches, "--results", str(file)])
+        assert search.main() == 0
+    lines = [json.loads(line) for line in file.read_text().splitlines()[1:]]
+    assert [line["number"] for line in lines] == [0, 1]
+    assert "/2" in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", ["search", "--lr", "loguniform", "--results", str(file)])
+    assert search.main() == 2
 
 
 def test_a_table_is_made_of_training():

@@ -183,7 +183,10 @@ def test_a_population_exchanges_states_and_a_killed_driver_changes_nothing(tmp_p
     }
 
     assert "seeds 0-1 waiting for the others: 2 epochs" in ran.stdout
-    assert "population based training: members went on from" in (whole / "report" / "report.html").read_text()
+    report = (whole / "report" / "report.html").read_text()
+    assert "population based training: members went on from" in report
+    assert f"lr 0.1 → {move['values']['lr']:.3g} from epoch 3" in report
+    assert (whole / "report" / "figures" / "search_lineage.png").exists()
 
     killed = folders[1] / "out"
     for trial_id, epoch in (("0002", 1), ("0001", 3)):

@@ -13,7 +13,7 @@ from analysis import style
 from analysis.axes import FACTOR_TYPES, scale, title
 from analysis.figures.common import NoDataError
 from analysis.findings import Findings
-from analysis.tried import OBJECTIVES, search_trials, varying
+from analysis.tried import OBJECTIVES, check_fixed, search_trials, varying
 
 FEWEST = 8
 TREES = 16
@@ -36,6 +36,7 @@ def info(findings: Findings) -> Info:
     Raises NoDataError with fewer than 8 configurations trained to the end, equal objectives, or one axis.
     """
     trials, objective = search_trials(findings)
+    check_fixed(findings)
     ended = trials[trials["finished"] & trials["value"].notna()]
     axes = [axis for axis in varying(findings) if ended[axis].nunique() > 1]
     if len(ended) < FEWEST:

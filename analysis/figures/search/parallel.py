@@ -14,7 +14,7 @@ from analysis import style
 from analysis.axes import FACTOR_TYPES, scale, title
 from analysis.figures.common import NoDataError, levels
 from analysis.findings import Findings
-from analysis.tried import OBJECTIVES, categorical, search_trials, varying
+from analysis.tried import OBJECTIVES, categorical, check_fixed, search_trials, varying
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Info:
 def info(findings: Findings) -> Info:
     """Return the scaled configurations. Raises NoDataError with fewer than 3 or fewer than 2 axes."""
     trials, objective = search_trials(findings)
+    check_fixed(findings)
     axes = varying(findings)
     ended = trials[trials["finished"] & trials["value"].notna()]
     if len(ended) < 3:

@@ -12,7 +12,7 @@ from analysis import style
 from analysis.axes import FACTOR_TYPES, Labels, scale, title
 from analysis.figures.common import NoDataError, levels, shape
 from analysis.findings import Findings
-from analysis.tried import OBJECTIVES, categorical, search_trials, varying
+from analysis.tried import OBJECTIVES, categorical, check_fixed, search_trials, varying
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Info:
 def info(findings: Findings) -> Info:
     """Return the configurations and the varying axes. Raises NoDataError when none varies, or no search."""
     table, objective = search_trials(findings)
+    check_fixed(findings)
     axes = varying(findings)
     if not axes:
         raise NoDataError("no axis varies")

@@ -24,6 +24,12 @@ def test_the_worst_quarter_goes_on_from_the_best_quarter_with_values_near_its_ow
         assert {**move["values"], "lr": 0} == {**source, "lr": 0}
 
 
+def test_two_members_that_go_on_from_one_state_do_not_train_the_same_network():
+    for epoch in range(20):
+        found = moves(MEMBERS[:5], epoch, scheduler(resample_probability=0, quantile_fraction=0.4), {})
+        assert len({(move["source"], move["values"]["lr"]) for move in found}) == len(found) == 2
+
+
 def test_the_same_seed_makes_the_same_exchange_and_another_epoch_or_seed_another():
     asked = [moves(MEMBERS, epoch, scheduler(seed=seed), {}) for epoch, seed in [(5, 1), (5, 1), (10, 1), (5, 2)]]
     assert asked[0] == asked[1]
