@@ -48,7 +48,7 @@ def test_the_cache_of_an_image_folder_is_made_anew(tmp_path, caplog, protocol):
     with np.load(cache) as arrays:
         content: dict[str, Any] = dict(arrays)
     for key in ("classes", "train_images", "key"):
-        harmful = np.empty(1, object)
+        harmful: Any = np.empty(1, object)
         harmful[0] = attack
         np.savez(cache, **content | {key: harmful})
         caplog.clear()
