@@ -28,10 +28,12 @@ class Advice:
 def advice(findings: Findings) -> Advice | None:
     """Return what would decide more comparisons.
 
-    None where all are decided, no realistic number of seeds would, or the study itself adds seeds.
+    None where all are decided, no realistic number of seeds would, or the study itself adds seeds; nor before the runs
+    that it asks for have ended.
     """
     table = findings.comparisons
-    if findings.looks < findings.plan.planned:
+    open_runs = findings.results.runs["state"].isin(["planned", "running", "interrupted"])
+    if findings.results.in_flight or open_runs.any() or findings.looks < findings.plan.planned:
         return None
     rows = table[(table["verdict"] == "undecided") & (table["more"] <= words.REALISTIC_SEEDS)] if len(table) else table
     if rows.empty:
@@ -125,6 +127,8 @@ def _setting(asked: Any, seeds: int) -> str | None:
         return f"seeds={seeds}"
     if not isinstance(asked, list):
         return None
+    if asked == list(range(len(asked))):
+        return f"seeds={seeds}"
     fresh = (seed for seed in range(seeds + len(asked)) if seed not in asked)
     more = [next(fresh) for _ in range(max(0, seeds - len(asked)))]
     return f"seeds=[{', '.join(map(str, [*asked, *more]))}]"

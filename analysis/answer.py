@@ -41,7 +41,9 @@ def answer(findings: Findings) -> Answer:
         rows = [row for row in rows if row["a"] in first] or rows
         told += [sentence(row, findings) for row in rows] if len(rows) <= MOST_TOLD else [_told(rows, findings)]
     best = _best_in_a_sentence(findings)
-    if not best:
+    if told and best and runs["condition"].nunique() == 2:
+        best = ""  # the comparison of the two has said it
+    elif not best:
         best = f"the search chose {findings.label(first[0])}" if first else f"{_highest(findings)} came out highest"
     said = ". ".join(part[0].upper() + part[1:] for part in (*told, best) if part) + "."
     lines = (*searching.lines(findings), *_places(findings))
@@ -70,7 +72,7 @@ def _alone(findings: Findings, runs: pd.DataFrame) -> str:
     between = f"95 % interval of the mean {span}, {len(values)} runs" if len(values) > 1 else "one run"
     name = findings.label(int(runs["condition"].iloc[0]))
     text = (
-        f"{name}: {values.mean():.2f} % {findings.question.measure} ({between}); "
+        f"{name[0].upper()}{name[1:]}: {values.mean():.2f} % {findings.question.measure} ({between}); "
         "one finished configuration, nothing to compare it with."
     )
     return words.with_note(text, [text])
@@ -92,7 +94,9 @@ def _best_in_a_sentence(findings: Findings) -> str:
     if len(found.alone) == others + 1:
         return f"{best} came out highest{by}, and with one seed each nothing says that it is more than chance"
     if not found.near:
-        return f"{best} is the best of the {others + 1} that train{by}"
+        whole = findings.runs.groupby("condition")["test_accuracy"].count()
+        train = "train" if whole.reindex(findings.conditions.index).gt(0).all() else "were trained to their end"
+        return f"{best} is the best{by} of the {others + 1} that {train}"
     if not found.behind:
         none = "the other is not" if others == 1 else f"none of the other {others} is"
         return f"which is best is open{by}: {best} came out highest, and {none} surely worse"
@@ -106,8 +110,8 @@ def _places(findings: Findings) -> list[str]:
     found, lines = findings.standing, []
     if found is not None:
         lines.append(f"Highest: {findings.label(found.best)} ({_mean(findings, found.best)})")
-        if found.near:
-            near = words.listed(map(findings.label, found.near), word="or")
+        if found.near and len(found.alone) < len(found.near) + len(found.behind) + 1:
+            near = words.listed((_with_diverged(findings, number) for number in found.near), word="or")
             lines.append(f"With 95 % confidence the best is this one or one of these: {near}")
         if found.behind:
             worse = sorted(found.behind, key=lambda each: -each[1])
@@ -121,6 +125,12 @@ def _places(findings: Findings) -> list[str]:
         f"{findings.label(n)} ({last.ns[n]} of {last.ns[n]} diverged)" for n in range(len(last.ns)) if last.fails[n]
     ]
     return [*lines, *([f"Does not train: {words.listed(fails)}"] if fails else [])]
+
+
+def _with_diverged(findings: Findings, condition: int) -> str:
+    """A configuration, with how many of its runs diverged where some did."""
+    lost = findings.runs.loc[findings.runs["condition"] == condition, "diverged"]
+    return findings.label(condition) + (f" ({int(lost.sum())} of {len(lost)} diverged)" if lost.any() else "")
 
 
 def _claims(findings: Findings) -> list[str]:

@@ -158,12 +158,20 @@ def _beyond(findings: Findings) -> list[str]:
     means = int(((stats["mean"] - half < 0) | (stats["mean"] + half > 100)).sum())
     pairs = [] if findings.comparisons.empty else list(findings.comparisons["joint_interval"])
     differences = sum(low < -100 or high > 100 for low, high in pairs)
-    said = [f"{means} of {len(stats)} intervals of a mean test accuracy reach beyond 0 to 100 %"] if means else []
+    said = [f"{_of(means, len(stats))} of a mean test accuracy {_reach(means)} beyond 0 to 100 %"] if means else []
     if differences:
-        said.append(f"{differences} of {len(pairs)} intervals of a difference reach beyond ±100 points")
+        said.append(f"{_of(differences, len(pairs))} of a difference {_reach(differences)} beyond ±100 points")
     if not said:
         return []
     return [f"{' and '.join(said)} (marked {BEYOND} where they are shown): the runs are too few or too far apart"]
+
+
+def _of(some: int, every: int) -> str:
+    return f"{some} of {counted(every, 'interval')}"
+
+
+def _reach(some: int) -> str:
+    return "reaches" if some == 1 else "reach"
 
 
 def _diverged(findings: Findings) -> list[str]:

@@ -81,7 +81,7 @@ def html(
         said=said,
         warnings=warnings,
         figures=[_figure(picture) for picture in pictures],
-        left_out=left_out,
+        left_out=_by_reason(left_out),
         first=[_table(name, tables[name], _places(findings)) for name in FIRST if name in tables],
         tables=[
             _table(name, tables[name], _places(findings)) for name in TABLES if name in tables and name not in FIRST
@@ -127,6 +127,14 @@ def run_counts(findings: Findings) -> str:
     return f"{counted(len(runs), 'run')} of {counted(runs['trial_id'].nunique(), 'configuration')}: {said}."
 
 
+def _by_reason(left_out: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Figures that were left out for the same reason as one entry."""
+    headings: dict[str, list[str]] = {}
+    for heading, reason in left_out:
+        headings.setdefault(reason, []).append(heading)
+    return [(", ".join(each), reason) for reason, each in headings.items()]
+
+
 def _places(findings: Findings) -> dict[str, int]:
     """The place of each configuration's words in the order of the axes' values, which tables are sorted by."""
     order = findings.conditions.sort_values(list(findings.axes) or ["label"], kind="stable")
@@ -135,11 +143,12 @@ def _places(findings: Findings) -> dict[str, int]:
 
 def _markdown_table(findings: Findings, summary: pd.DataFrame) -> list[str]:
     thresholds = [f"{t:g}" for t in findings.question.thresholds]
-    heads = ["Configuration", "n", "Train (%)", "Test (%)"]
+    diverged = bool(summary["diverged"].any())
+    heads = ["Configuration", "n", *(["Diverged"] if diverged else []), "Train (%)", "Test (%)"]
     heads += [f"Epochs to {t} %" for t in thresholds] + ["Time (s)"]
     lines = [_row(heads), _row(["---"] + ["---:"] * (len(heads) - 1))]
     for row in summary.head(MOST_ROWS).to_dict("records"):
-        cells = [str(row["configuration"]), str(row["n"])]
+        cells = [str(row["configuration"]), str(row["n"]), *([str(row["diverged"])] if diverged else [])]
         for measure in ("train_accuracy", "test_accuracy"):
             cells.append(words.mean_sd(row[f"{measure}_mean"], row[f"{measure}_sd"]))
         for t in thresholds:
@@ -196,7 +205,16 @@ def _order(name: str, table: pd.DataFrame) -> list[str]:
     for column in SHOWN[name]:
         stem = column.removesuffix("T")
         wanted += [c for c in columns if c.startswith(stem)] if stem != column else [column]
-    return [column for column in wanted if column in columns]
+    return [column for column in wanted if column in columns and not _says_nothing(name, column, table)]
+
+
+def _says_nothing(name: str, column: str, table: pd.DataFrame) -> bool:
+    """Of the summary: the planned runs where all have finished, and those that diverged where none did."""
+    if name != "summary":
+        return False
+    return (column == "runs" and bool((table["runs"] == table["n"]).all())) or (
+        column == "diverged" and not table["diverged"].any()
+    )
 
 
 def _column(name: str, values: pd.Series, table: pd.DataFrame, places: Mapping[str, int]) -> tuple[str, list[Cell]]:

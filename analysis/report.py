@@ -90,7 +90,7 @@ def write_report(
     shown = {
         "confirmed": searching.confirmed_table(findings),
         "fates": searching.fates(findings),
-        "summary": tables.summary(findings, times),
+        "summary": _finished_first(findings, tables.summary(findings, times)),
         "comparisons": tables.comparison_rows(findings, findings.comparisons),
         "other_measures": tables.measure_rows(findings),
         "time_to_accuracy": times,
@@ -161,11 +161,16 @@ def _print_table(report: Report, console: Console) -> None:
         thresholds.pop(0)
         table = _rich_table(report, thresholds)
     console.print(table)
+    left_out = [f"≥{t:g} %" for t in report.findings.question.thresholds if t not in thresholds]
+    if left_out:
+        console.print(f"{', '.join(left_out)}: in the report, or in a wider terminal", style="dim", highlight=False)
 
 
 def _rich_table(report: Report, thresholds: Sequence[float]) -> Table:
     findings = report.findings
-    axes = [axis for axis in findings.axes if axis in AXES] or list(AXES)
+    axes = [axis for axis in findings.axes if axis in AXES]
+    shown = report.summary.head(MOST_PRINTED)
+    diverged = bool(shown["diverged"].any())
     caption = "mean ± sd over n seeds; ≥T %: median epochs to T % test accuracy"
     table = Table(
         title=escape(f"{findings.results.name}: {findings.source}"),
@@ -178,14 +183,21 @@ def _rich_table(report: Report, thresholds: Sequence[float]) -> Table:
     changed = changing(findings.results.history.exchanges)
     for axis in axes:
         table.add_column(f"First {short_title(axis)}" if axis in changed else short_title(axis), no_wrap=True)
-    for name in ("n", "Train (%)", "Test (%)", *(f"≥{t:g} %" for t in thresholds), "Time (s)"):
+    for name in (
+        "n",
+        *(["Diverged"] if diverged else []),
+        "Train (%)",
+        "Test (%)",
+        *(f"≥{t:g} %" for t in thresholds),
+        "Time (s)",
+    ):
         table.add_column(name, justify="right", no_wrap=True)
-    shown = report.summary.head(MOST_PRINTED)
     for condition, row in zip(shown.index.tolist(), shown.to_dict("records"), strict=True):
         point = findings.point(condition)  # its stage too, which the summary does not hold
         table.add_row(
             *(findings.labels.text(axis, point[axis]) for axis in axes),
             _finished(row["n"], row["runs"]),
+            *([str(row["diverged"] or "")] if diverged else []),
             words.mean_sd(row["train_accuracy_mean"], row["train_accuracy_sd"]),
             words.mean_sd(row["test_accuracy_mean"], row["test_accuracy_sd"]),
             *(_text(row[f"epochs_to_{t:g}"]) for t in thresholds),
@@ -198,6 +210,13 @@ def _in_short(findings: Findings, summary: pd.DataFrame) -> pd.DataFrame:
     """The rows for the terminal: of a search that confirms its winners those alone; the page has all."""
     confirmed = summary.index.isin([each.condition for each in findings.winners])
     return summary[confirmed] if confirmed.any() else summary
+
+
+def _finished_first(findings: Findings, summary: pd.DataFrame) -> pd.DataFrame:
+    """Of a search, which ends most configurations early, those that were trained to their end come first."""
+    if not findings.question.selects:
+        return summary
+    return summary.sort_values("n", ascending=False, kind="stable", key=lambda n: n > 0)
 
 
 def _finished(n: int, planned: float) -> str:

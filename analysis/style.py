@@ -91,7 +91,7 @@ def looks(axis: str | None, levels: Sequence[Any], ordered: bool = False) -> dic
     if ordered or (axis is not None and numeric(axis) and len(levels) > 4):
         colors: Any = sns.color_palette("viridis", len(levels))
     else:
-        colors = [c for i, c in enumerate(sns.color_palette("colorblind")) if i not in (5, 6, 8)]
+        colors = [c for i, c in enumerate(sns.color_palette("colorblind")) if i not in (5, 6, 8)] + [(0.15,) * 3]
     return {level: Look(colors[i % len(colors)], MARKERS[i % len(MARKERS)]) for i, level in enumerate(levels)}
 
 

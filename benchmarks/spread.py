@@ -78,7 +78,7 @@ def curves_of(table: pd.DataFrame, measure: str, epochs: int) -> Curves:
 
 def spreads(curves: Curves) -> str:
     """Mean and standard deviation of each network, with its 95 % interval, and what means over epochs change of it."""
-    heads = ["test accuracy (%)", "runs", "mean", "sd [95 %]"]
+    heads = ["test accuracy (%)", "runs", "mean", "mean, last 5", "sd [95 %]"]
     heads += [f"sd, last {k}" for k in LENGTHS[1:]]
     heads += ["lowest", "highest"]
     lines = []
@@ -90,6 +90,7 @@ def spreads(curves: Curves) -> str:
                 name,
                 str(len(final)),
                 f"{final.mean():.2f}",
+                f"{runs.iloc[:, -5:].mean(axis=1).mean():.2f}",
                 f"{final.std():.2f} [{low:.2f}, {high:.2f}]",
                 *(f"{runs.iloc[:, -k:].mean(axis=1).std():.2f}" for k in LENGTHS[1:]),
                 f"{final.min():.2f}",
@@ -106,15 +107,16 @@ def by_epoch(curves: Curves) -> str:
 
 
 def equality(curves: Curves) -> str:
-    """Whether the spreads are alike: Brown and Forsythe's test (1974), Levene's about the medians."""
+    """Whether the spreads are alike: Bartlett's test (1937), for normal values, and Brown and Forsythe's (1974)."""
     lines = []
     for k in LENGTHS:
         values = [runs.iloc[:, -k:].mean(axis=1).to_numpy() for runs in curves.values()]
         deviations = [each.std(ddof=1) for each in values]
-        found = stats.levene(*values, center="median")
+        tests = (stats.bartlett(*values), stats.levene(*values, center="median"))
         ratio = max(deviations) / min(deviations)
-        lines.append(["the last epoch" if k == 1 else f"the last {k}", f"{ratio:.2f}", f"{found.pvalue:.3f}"])
-    return markdown(["mean over", "largest sd / smallest", "p, spreads alike"], lines)
+        words = "the last epoch" if k == 1 else f"the last {k}"
+        lines.append([words, f"{ratio:.2f}", *(f"{each.pvalue:.3f}" for each in tests)])
+    return markdown(["mean over", "largest sd / smallest", "p, Bartlett", "p, Brown-Forsythe"], lines)
 
 
 def correlations(table: pd.DataFrame) -> str:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from analysis import style, words
 from analysis.figures.common import NoDataError, beyond
 from analysis.findings import Findings
+from analysis.ledger import counted
 from analysis.tables import comparison_rows
 
 MOST_ROWS = 40
@@ -21,7 +22,7 @@ VERDICTS = {
     "smaller": ("#029e73", "s"),
     "fails": (style.BAD, "X"),
     "undecided": ("0.5", "D"),
-    "not judged": ("0.75", "."),
+    "not judged": ("0.6", "."),
 }
 
 LONGEST_LINE = 56  # characters of a pair's name that stand beside the axis
@@ -86,7 +87,8 @@ def draw(info: Info) -> Figure:
         ax.plot(thin, (place, place), color=color, lw=0.9)
         ax.plot((row["interval_low"], row["interval_high"]), (place, place), color=color, lw=2.6)
         filled = color if row["kind"] != "undecided" else "white"
-        ax.plot(row["difference"], place, marker, color=color, mfc=filled, ms=5)
+        edge = "0.2" if row["kind"] == "not judged" else color  # else a dot on a line of its colour
+        ax.plot(row["difference"], place, marker, color=edge, mfc=filled, ms=5)
         ax.annotate(
             str(row["said"]),
             (1.01, place),
@@ -113,7 +115,8 @@ def draw(info: Info) -> Figure:
     style.keep_within(ax, -100.0, across=False)
     source = info.source
     if info.left_out:
-        source += f" {info.left_out} more comparisons are in tables/comparisons.csv."
+        more = f"{counted(info.left_out, 'more comparison')} {'is' if info.left_out == 1 else 'are'}"
+        source += f" {more} in tables/comparisons.csv."
     return style.finish(figure, "Differences between conditions", source)
 
 

@@ -40,6 +40,11 @@ class Info:
     source: str
 
     @property
+    def banded(self) -> bool:
+        """Whether there is any interval: one run on each side gives none."""
+        return bool(self.means["low"].notna().any() or self.table["low"].notna().any())
+
+    @property
     def more(self) -> dict[str, pd.DataFrame]:
         """The two sides' means as a table beside `table`."""
         return {"_means": self.means}
@@ -52,6 +57,8 @@ def info(findings: Findings) -> Info:
     """
     pairs = _choose(findings)
     if not pairs:
+        if findings.question.baseline is None and not findings.question.declared:
+            raise NoDataError("the study declares no comparison: no baseline and no questions")
         raise NoDataError("no two conditions to compare have been trained yet")
     means, differences = [], []
     for number, pair in enumerate(pairs):
@@ -76,7 +83,12 @@ def info(findings: Findings) -> Info:
         labels=tuple((findings.label(pair.a), findings.label(pair.b)) for pair in pairs),
         titles=tuple(_title(findings, pair) for pair in pairs),
         meaningful=findings.question.meaningful,
-        source=f"{findings.source}. Bands: 95 % intervals, Student-t of a mean, {methods}, epoch by epoch.{cut}",
+        source=f"{findings.source}. "
+        + (
+            f"Bands: 95 % intervals, Student-t of a mean, {methods}, epoch by epoch.{cut}"
+            if any(each["low"].notna().any() for each in (*means, *differences))
+            else "One run a side: no intervals."
+        ),
     )
 
 
@@ -105,7 +117,7 @@ def draw(info: Info) -> Figure:
     handles = [
         style.line_handle("test"),
         style.line_handle("train", ls="--"),
-        style.band_handle("95 % interval"),
+        *([style.band_handle("95 % interval")] if info.banded else []),
         style.zone_handle(info.meaningful),
     ]
     return style.finish(figure, "Head to head", info.source, handles)

@@ -1,5 +1,6 @@
 """One value a run along an axis: every run as a point, the mean and its interval beside them."""
 
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from analysis.figures.common import beyond, finished_runs, in_order, levels, sum
 from analysis.findings import MOST_DISTINCT, Findings
 
 WIDE = 6.0  # inches
+LONGEST_LINE = 9  # characters of a tick of several axes
 
 
 @dataclass(frozen=True)
@@ -177,4 +179,5 @@ def _tick(labels: Labels, axes: list[str], key: tuple[Any, ...]) -> str:
         return ""
     if len(axes) == 1:
         return labels.text(axes[0], key[0])
-    return "\n".join(labels.phrase(a, v) for a, v in zip(axes, key, strict=True))
+    phrases = (labels.phrase(a, v) for a, v in zip(axes, key, strict=True))
+    return "\n".join(line for phrase in phrases for line in textwrap.wrap(phrase, LONGEST_LINE))

@@ -14,10 +14,12 @@ from analysis.cautions import edge_warning
 from analysis.figures.common import NoDataError, beyond, finished_runs, summarise
 from analysis.findings import Findings
 from analysis.tried import check_fixed
+from study.contract.axes import AXES
 
 MOST_LINES = 8
 MOST_TICKS = 9
 WIDE = 1e4
+BESIDE = 0.012  # parts of the axis
 MEASURES = {"test_accuracy": "-", "train_accuracy": "--"}
 
 
@@ -52,9 +54,18 @@ class Info:
         values = self.values
         return len(values) <= MOST_TICKS and values[0] > 0 and values[-1] > WIDE * values[0]
 
-    def place(self, x: pd.Series) -> pd.Series:
-        """Where values stand along the axis."""
-        return x.map({value: place for place, value in enumerate(self.values)}) if self.even else x
+    @property
+    def log(self) -> bool:
+        """Whether they stand on a logarithmic scale."""
+        return not self.even and scale(self.axis, self.values) == "log"
+
+    def place(self, x: pd.Series, name: str) -> pd.Series:
+        """Where values of a series stand along the axis: a little beside those of the others."""
+        aside = BESIDE * (self.series.index(name) - (len(self.series) - 1) / 2)
+        first, last = self.values[0], self.values[-1]
+        if self.even:
+            return x.map({value: place for place, value in enumerate(self.values)}) + aside * (len(self.values) - 1)
+        return x * (last / first) ** aside if self.log else x + aside * (last - first)
 
 
 def info(findings: Findings, axis: str, heading: str) -> Info:
@@ -86,9 +97,10 @@ def info(findings: Findings, axis: str, heading: str) -> Info:
         warning=edge_warning(findings, axis),
         labels=findings.labels,
         heading=heading,
-        unit=f"{findings.question.named('accuracy').capitalize()}, %",
+        unit=f"{findings.question.named('accuracy').capitalize()} (%)",
         source=f"{findings.source}. Every run a point"
-        + (f"; mean with 95 % Student-t interval.{beyond(tables)}" if lines else "."),
+        + (f"; mean with 95 % Student-t interval.{beyond(tables)}" if lines else ".")
+        + (" Lines stand a little beside each other." if len(series) > 1 else ""),
     )
 
 
@@ -103,11 +115,11 @@ def draw(info: Info) -> Figure:
             _draw_series(ax, info, name, measure, looks[name])
     style.keep_within(ax)
     values = info.values
-    if not info.even and scale(info.axis, values) == "log":
+    if info.log:
         ax.set_xscale("log")
     if len(values) <= MOST_TICKS:
         places = range(len(values)) if info.even else values
-        ax.set_xticks(list(places), [info.labels.text(info.axis, value) for value in values])
+        ax.set_xticks(list(places), [info.labels.text(info.axis, AXES[info.axis].kind(value)) for value in values])
         ax.minorticks_off()
     ax.set(xlabel=title(info.axis) + (" (not to scale)" if info.even else ""), ylabel=info.unit)
     handles: list[Any] = [
@@ -129,13 +141,13 @@ def _draw_series(ax: Axes, info: Info, name: str, measure: str, look: style.Look
     for lost, marker, color in ((False, look.marker, look.color), (True, "x", style.BAD)):
         chosen = runs[runs["diverged"] == lost]
         size = 5 if lost else 3.5
-        ax.plot(info.place(chosen["x"]), chosen[measure], marker, color=color, ms=size, alpha=0.55, lw=0)
+        ax.plot(info.place(chosen["x"], name), chosen[measure], marker, color=color, ms=size, alpha=0.55, lw=0)
     if not info.lines:
         return
     rows = (info.table["series"] == name) & (info.table["measure"] == measure)
     table = info.table[rows].sort_values("x")
     error = np.abs(table["high"] - table["mean"])
-    place = info.place(table["x"])
+    place = info.place(table["x"], name)
     ax.errorbar(place, table["mean"], yerr=error, ls="", color=look.color, lw=1.4, capsize=2)
     # A line to the mean of runs of which some diverged would show a course that no run took.
     whole = ~table["x"].isin(runs.loc[runs["diverged"], "x"])

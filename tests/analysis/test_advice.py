@@ -22,6 +22,7 @@ def results(command: Any, seeds: Any) -> Results:
         ("p --space a.yaml --resume --set seeds=3", 3, "p --space a.yaml --extend --set seeds=12"),
         ("p --set=seeds=3 --extend --set space.lr=0.1", 3, "p --set space.lr=0.1 --extend --set seeds=12"),
         ("p --results 'my results/[a]'", 3, "p --results 'my results/[a]' --extend --set seeds=12"),
+        ("p", [0, 1, 2], "p --extend --set seeds=12"),
         ("p --set 'seeds={start: 3, most: 5}'", {"start": 3, "most": 5}, "p --extend --set seeds.most=12"),
     ],
 )

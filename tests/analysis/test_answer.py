@@ -75,6 +75,11 @@ def test_conditions_that_do_not_train_are_named(tmp_path: Path) -> None:
     assert 2 not in (standing.best, *standing.near)
 
 
+def test_of_those_that_may_be_best_it_is_said_which_diverged_in_part(tmp_path: Path) -> None:
+    found = ladder(tmp_path, (50.0, 50.0, 50.0), diverges=lambda c, seed: c["lr"] == 3 and seed > 1)
+    assert any("lr 3 (3 of 5 diverged)" in line for line in answer(found).lines)
+
+
 def test_a_declared_question_is_answered_first(findings: dict[str, Findings]) -> None:
     said = answer(findings["corners"])
     first = findings["corners"].comparisons.iloc[0]
@@ -88,7 +93,7 @@ def test_a_search_is_ranked_by_validation_accuracy(findings: dict[str, Findings]
     means = found.runs.groupby("condition")["validation_accuracy"].mean()
     assert found.standing is not None
     assert found.standing.best == means.idxmax()
-    assert "by validation accuracy" in answer(found).sentence
+    assert "is the best by validation accuracy of the 10 that were trained to their end" in answer(found).sentence
 
 
 def test_what_cannot_be_claimed_is_said(findings: dict[str, Findings]) -> None:
@@ -102,10 +107,20 @@ def test_the_advice_names_seeds_cost_and_command(findings: dict[str, Findings]) 
     told = advice(found)
     assert told is not None
     rows = found.comparisons[(found.comparisons["verdict"] == "undecided") & (found.comparisons["more"] <= 200)]
-    seeds = ", ".join(map(str, range(5 + int(rows["more"].max()))))
-    assert told.command == f"python -m study.run --space search_spaces/depth.yaml --extend --set 'seeds=[{seeds}]'"
+    seeds = 5 + int(rows["more"].max())
+    assert told.command == f"python -m study.run --space search_spaces/depth.yaml --extend --set seeds={seeds}"
     assert "at most 7.5 %, no longer 5 %" in told.text
     assert advice(findings["epochs"]) is None, "everything is decided there"
+
+
+def test_no_more_seeds_are_advised_before_the_study_has_ended(findings: dict[str, Findings]) -> None:
+    assert (findings["killed"].comparisons["verdict"] == "undecided").any()
+    assert advice(findings["killed"]) is None
+
+
+def test_two_configurations_are_compared_in_one_sentence(tmp_path: Path) -> None:
+    found = ladder(tmp_path, (60.0, 50.0), compare={"baseline": {"lr": 2.0}})
+    assert answer(found).sentence.count(". ") == 0
 
 
 def test_the_cost_is_that_of_the_measured_runs(findings: dict[str, Findings]) -> None:

@@ -174,5 +174,5 @@ def test_one_condition_with_one_run_is_not_a_study_of_one_seed(tmp_path: Path) -
 def test_intervals_beyond_what_is_possible_are_counted(findings: dict[str, Findings], tmp_path: Path) -> None:
     text = said(find(read(simulate(tmp_path, corners(seeds=(0, 1), seed_sd=30.0)))))
     assert "of 4 intervals of a mean test accuracy reach beyond 0 to 100 %" in text
-    assert "intervals of a difference reach beyond ±100 points (marked * where they are shown)" in text
+    assert "of a difference reach beyond ±100 points (marked * where they are shown)" in text
     assert "beyond" not in said(findings["depth"])

@@ -9,9 +9,11 @@ import pytest
 from matplotlib.figure import Figure
 from rich.console import Console
 
+from analysis import tables
 from analysis.figures.catalogue import CATALOGUE
-from analysis.page import _cell, _time
-from analysis.report import Report, ReportError, failed, print_summary, write_report
+from analysis.findings import Findings
+from analysis.page import _cell, _order, _time
+from analysis.report import Report, ReportError, _finished_first, failed, print_summary, write_report
 from analysis.words import REALISTIC_SEEDS
 from tests.analysis.simulate import Simulation, search, simulate
 
@@ -64,10 +66,10 @@ def test_summary_is_printed_with_verdicts(depth: Report) -> None:
     assert "≥50 %" in text
     assert "Against 10 blocks, no batch norm" in text
     assert "worse by more than 1 point" in text
-    assert "--extend --set 'seeds=[0, 1, 2," in text
+    assert "--extend --set seeds=" in text
     assert str(depth.out / "report.html") in text.replace("\n", "")
     assert "    python -m study.run" in (depth.out / "summary.md").read_text()
-    assert "--extend --set &#39;seeds=[0, 1, 2," in (depth.out / "report.html").read_text()
+    assert "--extend --set seeds=" in (depth.out / "report.html").read_text()
 
 
 def test_summary_fits_a_narrow_terminal(depth: Report) -> None:
@@ -195,6 +197,47 @@ def test_unknown_format_and_unwritable_place(directories: dict[str, Path], tmp_p
     (tmp_path / "file").write_text("")
     with pytest.raises(ReportError, match="cannot write the report there"):
         write_report(directories["single"], tmp_path / "file")
+
+
+def test_diverged_runs_are_counted_in_the_terminal_and_in_markdown(
+    directories: dict[str, Path], depth: Report, tmp_path: Path
+) -> None:
+    report = write_report(directories["learning_rate"], tmp_path, ())
+    (row,) = [line.split() for line in printed(report).splitlines() if re.match(r" 1 +5 ", line)]
+    assert row[:3] == ["1", "5", "5"]
+    assert "| Configuration | n | Diverged |" in (tmp_path / "summary.md").read_text()
+    assert "| lr 1 | 5 | 5 |" in (tmp_path / "summary.md").read_text()
+    assert "Diverged" not in printed(depth)
+
+
+def test_one_configuration_is_not_told_axis_by_axis_in_the_terminal(
+    directories: dict[str, Path], tmp_path: Path
+) -> None:
+    (heads,) = [
+        line.split()
+        for line in printed(write_report(directories["single"], tmp_path, ()), 80).splitlines()
+        if "Test (%)" in line
+    ]
+    assert heads[:5] == ["n", "Train", "(%)", "Test", "(%)"]
+
+
+def test_a_column_of_the_summary_that_says_nothing_is_left_out() -> None:
+    rows = pd.DataFrame({"configuration": ["a", "b"], "n": [3, 3], "runs": [3, 3], "diverged": [0, 0]})
+    assert _order("summary", rows) == ["configuration", "n"]
+    assert _order("summary", rows.assign(runs=[3, 5], diverged=[0, 1])) == ["configuration", "n", "runs", "diverged"]
+
+
+def test_what_a_search_trained_to_its_end_stands_first(findings: dict[str, Findings]) -> None:
+    for name, ended in (("search", [True] * 10 + [False] * 30), ("depth", [True] * 10)):
+        found = findings[name]
+        rows = _finished_first(found, tables.summary(found, tables.time_table(found)))
+        assert (rows["n"] > 0).tolist() == ended
+
+
+def test_figures_left_out_for_one_reason_are_said_once(depth: Report) -> None:
+    page = (depth.out / "report.html").read_text()
+    assert page.count("the study is a grid, not a search") == 1
+    assert "Search history, Search: slices, " in page
 
 
 def test_a_path_with_brackets_is_printed_as_it_is(directories: dict[str, Path], tmp_path: Path) -> None:

@@ -38,6 +38,10 @@ def test_levels_differ_in_colour_and_marker() -> None:
     assert len({tuple(np.round(look.color, 3)) for look in many.values()}) == 7
 
 
+def test_eight_lines_have_eight_colours() -> None:
+    assert len({look.color for look in style.looks(None, list("abcdefgh")).values()}) == 8
+
+
 def test_text_fits_the_figure(findings: dict[str, Findings]) -> None:
     """Every label, tick and legend of every figure lies within the canvas."""
     from analysis.figures.catalogue import CATALOGUE

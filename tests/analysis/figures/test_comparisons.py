@@ -1,5 +1,6 @@
 """Figures of comparisons: head to head, forest, interaction."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,12 @@ import pytest
 
 from analysis import style
 from analysis.figures import forest, head_to_head, interaction
+from analysis.figures.catalogue import CATALOGUE
 from analysis.figures.common import NoDataError
 from analysis.findings import Findings, find
 from analysis.results import read
 from analysis.statistics.comparison import mean_interval, welch_interval
-from tests.analysis.simulate import corners, simulate
+from tests.analysis.simulate import Simulation, corners, simulate
 
 
 def test_head_to_head_is_the_declared_question(findings: dict[str, Findings]) -> None:
@@ -58,6 +60,34 @@ def test_forest_has_every_comparison_with_its_verdict(findings: dict[str, Findin
         figure = forest.draw(shown)
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert labels[0] == "1 block, no batch norm − 10 blocks, no batch norm"
+
+
+def test_head_to_head_of_single_runs_speaks_of_no_intervals(findings: dict[str, Findings]) -> None:
+    shown = head_to_head.info(findings["one_seed"])
+    with style.theme():
+        figure = head_to_head.draw(shown)
+    assert shown.source.endswith("One run a side: no intervals.")
+    assert "95 % interval" not in [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
+def test_head_to_head_of_a_study_that_declares_nothing_says_so(tmp_path: Path) -> None:
+    study = Simulation(space={"lr": {"grid": [0.01, 0.1]}, "epochs": 3}, seeds=(0, 1))
+    with pytest.raises(NoDataError, match="declares no comparison"):
+        head_to_head.info(find(read(simulate(tmp_path, study))))
+
+
+def test_numbers_of_epochs_are_whole_on_the_axis(findings: dict[str, Findings]) -> None:
+    budget = next(entry for entry in CATALOGUE if entry.name == "budget")
+    with style.theme():
+        figure = budget.draw(budget.info(findings["epochs"]))
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["13", "25", "51"]
+
+
+def test_forest_counts_what_it_leaves_out(findings: dict[str, Findings]) -> None:
+    shown = replace(forest.info(findings["depth"]), left_out=1)
+    with style.theme():
+        figure = forest.draw(shown)
+    assert any("1 more comparison is in tables/comparisons.csv" in text.get_text() for text in figure.texts)
 
 
 def test_forest_squeezes_the_ends_for_a_broken_condition(findings: dict[str, Findings]) -> None:

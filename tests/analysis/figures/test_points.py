@@ -1,3 +1,4 @@
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,19 @@ def test_of_many_groups_the_best_are_shown(tmp_path: Path) -> None:
     means = found.runs.groupby("condition")["test_accuracy"].mean()
     assert set(shown.table["condition"]) == set(means.nlargest(MOST_DISTINCT).index)
     assert "8 more are in the tables" in shown.source
+
+
+def test_the_ticks_of_several_axes_do_not_lie_on_one_another(tmp_path: Path) -> None:
+    space = {"num_blocks": {"grid": [1, 3]}, "batch_norm": {"grid": [False, True]}, "epochs": 3}
+    space |= {"lr": {"grid": [0.02, 0.1]}, "momentum": {"grid": [0.0, 0.9]}}
+    found = find(read(simulate(tmp_path, Simulation(space=space, seeds=(0, 1)))))
+    for figures in (final_accuracy, generalisation_gap):
+        with style.theme():
+            figure = figures.draw(figures.info(found))
+            style.render(figure, "png", dpi=50)
+        labels = [label.get_window_extent() for label in figure.axes[0].get_xticklabels()]
+        assert len(labels) == 8
+        assert all(left.x1 < right.x0 for left, right in itertools.pairwise(labels))
 
 
 def test_intervals_beyond_0_to_100_percent_are_said(findings: dict[str, Findings], tmp_path: Path) -> None:
