@@ -9,7 +9,6 @@ import numpy as np
 from study.data.arrays import DataError, ImageData
 from study.data.cifar10 import load_cifar10
 from study.data.digits import load_digits
-from study.data.folder import load_folder
 
 __all__ = ["DataError", "ImageData", "hold_out", "load"]
 
@@ -32,6 +31,9 @@ def load(data: str, data_dir: Path, *, validation: int = 0) -> ImageData:
     elif data == "digits":
         images = load_digits()
     else:
+        # Pillow: a training on arrays in memory goes without it.
+        from study.data.folder import load_folder
+
         images = load_folder(Path(data).expanduser(), data_dir)
     return hold_out(images, validation)
 
