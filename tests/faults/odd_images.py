@@ -97,7 +97,7 @@ def postscript(file: Path) -> None:
 
 
 # What makes a folder one that cannot be used, by its file's name.
-REFUSED: dict[str, Callable[[Path], None]] = {
+REFUSED: dict[str, Callable[[Path], object]] = {
     "huge.png": huge_png,
     "tile.tif": lambda file: tiled_tiff(file, 100_000),
     "sparse.webp": sparse,
@@ -107,17 +107,17 @@ REFUSED: dict[str, Callable[[Path], None]] = {
     "pages.tiff": animated,
     "gif.png": lambda file: Image.fromarray(random_pixels(1)[0]).save(file, format="GIF"),
     "postscript.jpg": postscript,
-    "empty.png": lambda file: file.write_bytes(b"") and None,
+    "empty.png": lambda file: file.write_bytes(b""),
     "loop.png": lambda file: file.symlink_to(file.name),
     "again": lambda file: file.symlink_to("."),
     "nowhere.png": lambda file: file.symlink_to("nothing"),
     "small.png": lambda file: Image.fromarray(random_pixels(1, size=31)[0]).save(file),
 }
 # What is left out, or part of the class.
-HARMLESS: dict[str, Callable[[Path], None]] = {
-    ".DS_Store": lambda file: file.write_bytes(b"x") and None,
-    "Thumbs.db": lambda file: file.write_bytes(b"x") and None,
-    "._a.png": lambda file: file.write_bytes(b"x") and None,
+HARMLESS: dict[str, Callable[[Path], object]] = {
+    ".DS_Store": lambda file: file.write_bytes(b"x"),
+    "Thumbs.db": lambda file: file.write_bytes(b"x"),
+    "._a.png": lambda file: file.write_bytes(b"x"),
     ".hidden": lambda file: file.mkdir(),
     "folder.png": lambda file: file.mkdir(),
     "pipe.png": os.mkfifo,

@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -23,17 +23,17 @@ def states(results: Path) -> set[str]:
 
 
 def run_behind(
-    command: Sequence[str], space: Path, *arguments: str, timeout: float = 300, **changes: str
+    command: Sequence[str], space: Path, *arguments: str, seconds: float = 300, changes: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """``study.run`` in the folder of the space file, started by another command, which gets it as its arguments."""
     return subprocess.run(
         [*command, sys.executable, "-m", "study.run", "--space", str(space), *arguments],
         cwd=space.parent,
-        env=environment(**changes),
+        env=environment(**changes or {}),
         capture_output=True,
         text=True,
         check=False,
-        timeout=timeout,
+        timeout=seconds,
     )
 
 
@@ -49,7 +49,7 @@ def test_an_odd_environment_and_odd_paths(tmp_path):
     changes |= {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(checkout)}
     space = write_space(tmp_path / ODD, ONE)
     limited = 'ulimit -Sn 256; exec "$0" "$@"'
-    done = run_behind(["sh", "-c", limited], space, "--results", f"results/{ODD}", **changes)
+    done = run_behind(["sh", "-c", limited], space, "--results", f"results/{ODD}", changes=changes)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     assert "TMPDIR (/nowhere) is no folder: Ray uses /tmp instead" in done.stdout
@@ -74,7 +74,7 @@ def test_a_user_who_is_nobody_with_little_shared_memory(tmp_path):
 
 
 def test_a_machine_that_cannot_talk_to_itself_is_told_so_within_a_minute(tmp_path):
-    done = run_behind([*unshare("-n", "-m", script='"$@"'), "sh"], write_space(tmp_path, ONE), timeout=60)
+    done = run_behind([*unshare("-n", "-m", script='"$@"'), "sh"], write_space(tmp_path, ONE), seconds=60)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
     assert "127.0.0.1, which cannot be reached" in done.stderr
     assert not (tmp_path / "results" / "small").exists()

@@ -3,9 +3,9 @@
 import pickle
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -23,7 +23,7 @@ def with_a_pickled_type(file: Path, attack: Attack) -> None:
     field = table.schema.field("seed").with_metadata(metadata)
     table = table.set_column(table.schema.get_field_index("seed"), field, table.column("seed"))
     pq.write_table(table, file)
-    assert pickle.dumps(attack) in pa.parquet.read_schema(file).serialize().to_pybytes()
+    assert pickle.dumps(attack) in pq.read_schema(file).serialize().to_pybytes()
 
 
 def test_tables_and_states_of_ray_are_analysed_without_running_anything(tmp_path):
@@ -50,7 +50,8 @@ def test_the_cache_of_an_image_folder_is_made_anew(tmp_path, caplog, protocol):
     for key in ("classes", "train_images", "key"):
         harmful = np.empty(1, object)
         harmful[0] = attack
-        np.savez(cache, **content | {key: harmful})
+        arrays: dict[str, Any] = content | {key: harmful}
+        np.savez(cache, **arrays)
         caplog.clear()
         assert load_folder(folder, tmp_path / "data").fingerprint == before.fingerprint
         assert "damaged (Object arrays cannot be loaded when allow_pickle=False)" in caplog.text
