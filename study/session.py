@@ -15,7 +15,7 @@ from study.exit_status import BROKEN, DONE, INTERRUPTED, SOME_FAILED
 from study.growing import growth_of
 from study.growth.budget import Spending
 from study.growth.growing import Growth
-from study.phrasing import cause, counted, describe, ranges, say
+from study.phrasing import byte_size, cause, counted, describe, ranges, say
 from study.plan.planned import missing
 from study.request import InputError, Request, check_folder, check_plan, check_writable, input_errors
 from study.results.files import write_text
@@ -109,7 +109,7 @@ def _finish(
             traceback.print_exc()
         say(console, f"the report could not be written; after correcting that: {to_write_it}")
         status = SOME_FAILED
-    say(console, f"results: {results.path}")
+    say(console, f"results: {results.path} ({byte_size(_room_of(results.path))})")
     _say_failed(ledger, results.path, console)
     if ending == "broke":
         say(console, f"the session broke off; what was trained is kept. To go on: {request.command_that_goes_on}")
@@ -125,13 +125,23 @@ def _finish(
     return status
 
 
+def _room_of(folder: Path) -> int:
+    """The bytes of all files of a folder."""
+    total = 0
+    for file in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # one that is removed meanwhile
+            total += 0 if file.is_dir() else file.lstat().st_size
+    return total
+
+
 def _say_failed(ledger: Ledger, folder: Path, console: Console) -> None:
     failed = [status for status in ledger.runs.values() if status.state == "failed"]
     of_pack: dict[str | None, list[RunStatus]] = {}
     for status in failed:
         of_pack.setdefault(status.directory, []).append(status)
     for directory, statuses in of_pack.items():
-        say(console, f"failed: {_runs_in_words(statuses)}; the error is in trials.parquet and below trials/{directory}")
+        below = "" if directory is None else f" and below trials/{directory}"
+        say(console, f"failed: {_runs_in_words(statuses)}; the error is in trials.parquet{below}")
     if failed:
         say(console, f"{len(failed)} of {counted(len(ledger.runs), 'run')} failed")
 

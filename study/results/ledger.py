@@ -147,6 +147,8 @@ class Ledger:
     def end(self, pack: Pack, *, error: str | None = None) -> None:
         """A pack ended; those of its runs that are not complete make way, were stopped by a scheduler, or failed."""
         left = [run.key for run in pack.runs if self.runs[run.key].state == "running"]
+        if error is not None:  # perhaps before it ever ran, as on a machine without memory
+            left = [run.key for run in pack.runs if self.runs[run.key].state not in ENDED]
         if error is None and pack.until is not None:
             for key in left:
                 self.runs[key].state = "interrupted"

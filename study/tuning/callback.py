@@ -16,6 +16,7 @@ from study.plan.packs import Pack
 from study.results.ledger import Ledger
 
 _LONGEST_ERROR = 4000
+_OUT_OF_MEMORY = ("OutOfMemoryError", "RAY_memory_usage_threshold")  # what Ray's memory monitor says
 
 
 class Listener(Protocol):
@@ -129,7 +130,9 @@ class LedgerCallback(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """The pack failed more often than it may."""
-        self._end(trial, _last_failure(_error_of(trial)))
+        resources: Any = trial.placement_group_factory
+        cpus = resources.required_resources.get("CPU", 1)
+        self._end(trial, _advised(_last_failure(_error_of(trial)), self._pack_of(trial), cpus))
 
     def _end(self, trial: Trial, error: str | None) -> None:
         pack = self._pack_of(trial)
@@ -138,6 +141,23 @@ class LedgerCallback(tune.Callback):
 
     def _pack_of(self, trial: Trial) -> Pack:
         return self._packs[trial.config["pack"]["pack_id"]]
+
+
+def _advised(error: str, pack: Pack, cpus: float) -> str:
+    """The error; where memory was short, with a last line that says what to do, instead of Ray's of Ray's settings.
+
+    Args:
+        error: as Ray has it.
+        pack: that failed.
+        cpus: of each pack.
+    """
+    if not any(word in error for word in _OUT_OF_MEMORY):
+        return error
+    smaller = f", or smaller packs: --set resources.pack={len(pack.runs) // 2}" if len(pack.runs) > 1 else ""
+    return (
+        f"{error}\nout of memory: Ray ended the process before the machine's memory was used up. Fewer processes at "
+        f"once need less (--resume --set resources.cpus={max(2, round(2 * cpus))}{smaller})"
+    )
 
 
 def _error_of(trial: Trial) -> str:

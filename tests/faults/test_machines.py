@@ -23,7 +23,7 @@ def states(results: Path) -> set[str]:
 
 
 def run_behind(
-    command: Sequence[str], space: Path, *arguments: str, timeout: float = 300, changes: Mapping[str, str] | None = None
+    command: Sequence[str], space: Path, *arguments: str, seconds: float = 300, changes: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """``study.run`` in the folder of the space file, started by another command, which gets it as its arguments."""
     return subprocess.run(
@@ -33,7 +33,7 @@ def run_behind(
         capture_output=True,
         text=True,
         check=False,
-        timeout=timeout,
+        timeout=seconds,
     )
 
 
@@ -74,7 +74,7 @@ def test_a_user_who_is_nobody_with_little_shared_memory(tmp_path):
 
 
 def test_a_machine_that_cannot_talk_to_itself_is_told_so_within_a_minute(tmp_path):
-    done = run_behind([*unshare("-n", "-m", script='"$@"'), "sh"], write_space(tmp_path, ONE), timeout=60)
+    done = run_behind([*unshare("-n", "-m", script='"$@"'), "sh"], write_space(tmp_path, ONE), seconds=60)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
     assert "127.0.0.1, which cannot be reached" in done.stderr
     assert not (tmp_path / "results" / "small").exists()

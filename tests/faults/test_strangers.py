@@ -50,7 +50,8 @@ def test_the_cache_of_an_image_folder_is_made_anew(tmp_path, caplog, protocol):
     for key in ("classes", "train_images", "key"):
         harmful: Any = np.empty(1, object)
         harmful[0] = attack
-        np.savez(cache, **content | {key: harmful})
+        arrays: dict[str, Any] = content | {key: harmful}
+        np.savez(cache, **arrays)
         caplog.clear()
         assert load_folder(folder, tmp_path / "data").fingerprint == before.fingerprint
         assert "damaged (Object arrays cannot be loaded when allow_pickle=False)" in caplog.text

@@ -43,7 +43,7 @@ def test_a_study_is_run_and_its_networks_are_those_that_were_trained(tmp_path):
     )
     assert process.returncode == 0, process.stderr
     said = process.stdout.splitlines()
-    assert said.count("results: here") == 2
+    assert sum(line.startswith("results: here (") for line in said) == 2
     assert said[-1] == "again ['completed', 'completed']"
     assert " completed: " not in process.stdout  # quiet
     accuracies = [line for line in said if line.startswith("accuracy ")]

@@ -56,6 +56,14 @@ def test_a_run_is_planned_running_and_completed_and_its_record_holds_it(tmp_path
     assert (record.configuration, record.stage) == (SHORT, "explore")
 
 
+def test_a_pack_that_failed_before_it_ran_has_failed(tmp_path):
+    ledger = opened(tmp_path, [Planned(SHORT, (0, 1))])
+    ledger.end(pack_of(ledger), error="no memory to start a process")
+    assert set(states(ledger).values()) == {"failed"}
+    assert ledger.outcome == "failed"
+    assert set(states(opened(tmp_path)).values()) == {"failed"}
+
+
 def test_opened_again_it_knows_what_was_trained(tmp_path):
     ledger = opened(tmp_path, [Planned(SHORT, (0, 1, 2))])
     ledger.start(pack_of(ledger), None)
