@@ -171,9 +171,11 @@ class Findings:
         provenance = self.results.provenance
         parts = [str(_get(provenance, "data", "name") or "unknown data set")]
         parts += [self.fixed] if self.fixed else []
-        parts.append(counted(self.runs["seed"].nunique(), "seed"))
+        seeds = self.runs.groupby("condition")["seed"].nunique()
+        fewest, most = (int(seeds.min()), int(seeds.max())) if len(seeds) else (0, 0)
+        parts.append(counted(most, "seed") if fewest == most else f"{fewest} to {counted(most, 'seed')}")
         if self.question.last > 1:
-            parts.append(f"accuracies are means of the last {self.question.last} epochs")
+            parts.append(f"final accuracies are means of the last {self.question.last} epochs")
         last = self.results.sessions[-1] if self.results.sessions else {}
         date = last.get("ended") or last.get("started")
         return ", ".join([*parts, str(date)[:10]] if date else parts)

@@ -60,10 +60,9 @@ def asked(findings: Findings) -> list[Group]:
 def reading(findings: Findings) -> str:
     """Return how to read the numbers of the comparisons that were asked for."""
     size = len(findings.judged)
-    which = f"this comparison was read off; false in at most {_promise(findings)} of studies"
-    if size > 1:
-        which = f"its verdict was read off; of all {size}, any is false in at most {_promise(findings)} of studies"
-    said = f"{findings.question.measure.capitalize()}, percentage points; [ ]: the interval that {which}."
+    false = f"is any of the {size} verdicts" if size > 1 else "is the verdict"
+    said = f"{findings.question.measure.capitalize()}, percentage points; [ ]: the interval behind the verdict. "
+    said += f"In at most {_promise(findings)} of studies {false} false."
     if any(pair.paired for pair, _ in findings.verdicts):
         said += " Numbers of epochs are compared run by run: the shorter run is the beginning of the longer."
     return said

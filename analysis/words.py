@@ -107,12 +107,15 @@ def verdict(row: Mapping[Any, Any], meaningful: float) -> str:
         return f"less than {d} apart"
     if kind == "not judged":
         return "not judged"
+    undecided = "undecided"
+    if row["joint_interval"][0] > 0 or row["joint_interval"][1] < 0:
+        undecided += f" whether by more than {d}"
     low, high = row["more_low"], row["more_high"]
     if math.isnan(low):
-        return f"undecided ({row['note']})" if row["note"] else "undecided"
+        return f"{undecided} ({row['note']})" if row["note"] else undecided
     if low > REALISTIC_SEEDS:
-        return "undecided, no realistic number of seeds would decide"
-    return f"undecided, about {range_of_seeds(low, high)} would decide"
+        return f"{undecided}, no realistic number of seeds would decide"
+    return f"{undecided}, about {range_of_seeds(low, high)} would decide"
 
 
 def kind(row: Mapping[Any, Any]) -> str:

@@ -150,4 +150,5 @@ def _short(said: str) -> str:
     """Cut the verdict down to what fits beside a row."""
     if said == "not judged" or "no realistic number" in said:
         return "undecided" if said != "not judged" else ""
-    return said.split(" (")[0].removesuffix(" would decide")
+    verdict, *more = said.split(" (")[0].removesuffix(" would decide").split(",")
+    return ",".join([verdict.split(" whether")[0], *more])

@@ -15,6 +15,7 @@ from analysis.figures.common import beyond, finished_runs, in_order, levels, sum
 from analysis.findings import MOST_DISTINCT, Findings
 
 WIDE = 6.0  # inches
+LEGEND = 1.6  # inches
 LONGEST_LINE = 9  # characters of a tick of several axes
 
 
@@ -110,6 +111,7 @@ def draw(info: Info) -> Figure:
         0.5 + 0.36 * len(info.ticks) * max(len(info.hues), 1.5),
     )
     panels = (len(info.names), 1) if width > WIDE else (1, len(info.names))  # wide ones below each other
+    width += LEGEND / panels[1]  # the legend beside the panels takes it from them
     figure, axes = style.grid(*panels, width, 2.9, sharey=True)
     styles = style.looks(info.within, info.hues)
     for ax, (measure, name) in zip(axes.ravel(), info.names.items(), strict=True):

@@ -121,7 +121,10 @@ def draw(info: Info) -> Figure:
         places = range(len(values)) if info.even else values
         ax.set_xticks(list(places), [info.labels.text(info.axis, AXES[info.axis].kind(value)) for value in values])
         ax.minorticks_off()
-    ax.set(xlabel=title(info.axis) + (" (not to scale)" if info.even else ""), ylabel=info.unit)
+    ax.set(
+        xlabel=title(info.axis) + (" (not to scale)" if info.even else ""),
+        ylabel=info.unit.replace(" (mean", "\n(mean"),
+    )
     handles: list[Any] = [
         style.line_handle(name, color=looks[name].color, marker=looks[name].marker, ms=4)
         for name in info.series

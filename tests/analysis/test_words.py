@@ -27,7 +27,8 @@ NAN = math.nan
 def row(verdict: str, difference: float, more: tuple[float, float] = (NAN, NAN), note: str = "") -> dict:
     numbers = {"n_a": 3, "n_b": 3, "diverged_a": 0, "diverged_b": 0}
     seeds = {"more_low": more[0], "more_high": more[1]}
-    return {"verdict": verdict, "difference": difference, **numbers, **seeds, "note": note}
+    interval = {"joint_interval": (difference - 3.0, difference + 3.0)}
+    return {"verdict": verdict, "difference": difference, **numbers, **seeds, **interval, "note": note}
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,11 @@ def row(verdict: str, difference: float, more: tuple[float, float] = (NAN, NAN),
         (row("undecided", 1.0, (1, 1)), "undecided, about 1 more seed would decide"),
         (row("undecided", 1.0, (90, 900)), "undecided, about 90 to more than 200 more seeds would decide"),
         (row("undecided", 1.0, (REALISTIC_SEEDS + 1, 900)), "undecided, no realistic number of seeds would decide"),
+        (
+            row("undecided", 1.2, (38, 900)) | {"joint_interval": (0.3, 2.0)},
+            "undecided whether by more than 1 point, about 38 to more than 200 more seeds would decide",
+        ),
+        (row("undecided", -1.2) | {"joint_interval": (-2.0, -0.3)}, "undecided whether by more than 1 point"),
         (row("undecided", 1.0, note="one run"), "undecided (one run)"),
         (row("no data", NAN, note="no finished run on one side"), "no data yet (no finished run on one side)"),
         (row("does not train", -45) | {"diverged_a": 3}, "does not train: 3 of 3 diverged"),
@@ -86,7 +92,7 @@ def test_declared_question_comes_first(findings: dict[str, Findings]) -> None:
     assert "points less than conv, batch norm" in str(groups[0].lines[0])
     assert groups[1].heading.startswith("Against residual, no batch norm (53.")
     assert len(groups[1].lines) == 2
-    assert "of all 3, any is false in at most 5 % of studies" in groups[1].reading
+    assert "In at most 5 % of studies is any of the 3 verdicts false" in groups[1].reading
 
 
 def test_unfinished_side_has_no_verdict(findings: dict[str, Findings]) -> None:
