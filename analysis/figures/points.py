@@ -104,7 +104,7 @@ def _selected(
 
 def draw(info: Info) -> Figure:
     """Draw one panel a measure."""
-    each = 0.8 if any("\n" in tick for tick in info.ticks) else 0
+    each = 0.95 if any("\n" in tick for tick in info.ticks) else 0
     width = max(
         3.4 if len(info.names) == 1 else 2.8,
         each * len(info.ticks),

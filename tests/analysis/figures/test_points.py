@@ -64,7 +64,7 @@ def test_the_ticks_of_several_axes_do_not_lie_on_one_another(tmp_path: Path) -> 
             style.render(figure, "png", dpi=50)
         labels = [label.get_window_extent() for label in figure.axes[0].get_xticklabels()]
         assert len(labels) == 8
-        assert all(left.x1 < right.x0 for left, right in itertools.pairwise(labels))
+        assert all(left.x1 + 2 < right.x0 for left, right in itertools.pairwise(labels))
 
 
 def test_intervals_beyond_0_to_100_percent_are_said(findings: dict[str, Findings], tmp_path: Path) -> None:
