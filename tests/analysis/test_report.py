@@ -237,7 +237,7 @@ def test_what_a_search_trained_to_its_end_stands_first(findings: dict[str, Findi
 def test_figures_left_out_for_one_reason_are_said_once(depth: Report) -> None:
     page = (depth.out / "report.html").read_text()
     assert page.count("the study is a grid, not a search") == 1
-    assert "Search history, Search: slices, " in page
+    assert "Search history, Search: what it spent, " in page
 
 
 def test_a_path_with_brackets_is_printed_as_it_is(directories: dict[str, Path], tmp_path: Path) -> None:
