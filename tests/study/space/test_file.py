@@ -239,7 +239,7 @@ def test_wrong_lists_of_configurations(tmp_path: Path, lines: str, expected: lis
     assert problems_of(tmp_path, f"name: a\n{lines}\n") == expected
 
 
-@pytest.mark.parametrize("key", ["track: [mlflow]", "priority: 3"])
+@pytest.mark.parametrize("key", ["tracker: [mlflow]", "priority: 3"])
 def test_keys_of_later_versions_are_unknown(tmp_path: Path, key: str) -> None:
     (problem,) = problems_of(tmp_path, f"name: a\nspace: {{}}\n{key}\n")
     assert problem.startswith(f"3:1: {key.partition(':')[0]}: unknown key")

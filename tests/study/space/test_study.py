@@ -160,6 +160,7 @@ compare:
   measure: final
   thresholds: [40.0, 50.0, 55.0, 60.0]
   questions: []
+track: []
 precision: float32
 on_divergence: stop
 checkpoint:
