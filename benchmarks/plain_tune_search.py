@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
+from torch import from_numpy, no_grad
 from torch.nn.functional import cross_entropy
+from torch.optim import SGD
 from torch.utils.data import DataLoader, TensorDataset
 
 from study.contract.axes import Configuration
@@ -29,23 +31,26 @@ EPOCHS, VALIDATION = 9, 200
 def study_loop(config: dict[str, Any]) -> None:
     """A trial with this project's training loop."""
     data = load("digits", Path(), validation=VALIDATION)
-    run = Run(Configuration.of({**config, "epochs": EPOCHS}), int(torch.randint(2**31, ()).item()))
+    run = Run(Configuration.of({**config, "epochs": EPOCHS}), int(np.random.default_rng().integers(2**31)))
     for results in train([run], data):
         tune.report({"validation_accuracy": results[0].validation_accuracy})
 
 
 def pytorch_loop(config: dict[str, Any]) -> None:
-    """A trial with a loop as one writes it by hand."""
+    """A trial with a loop as one writes it by hand.
+
+    Ray cannot pickle a function of this module that speaks of ``torch`` and of ``classes``, for there is torch.classes.
+    """
     data = load("digits", Path(), validation=VALIDATION)
     train_set, validation_set = (
-        TensorDataset(normalised(images), torch.from_numpy(labels))
+        TensorDataset(normalised(images), from_numpy(labels))
         for images, labels in (
             (data.train_images, data.train_labels),
             (data.validation_images, data.validation_labels),
         )
     )
     network = PlainNetwork(Configuration.of({**config, "epochs": EPOCHS}), len(data.classes))
-    optimizer = torch.optim.SGD(network.parameters(), lr=config["lr"])
+    optimizer = SGD(network.parameters(), lr=config["lr"])
     for _ in range(EPOCHS):
         network.train()
         for images, labels in DataLoader(train_set, batch_size=128, shuffle=True):
@@ -54,7 +59,7 @@ def pytorch_loop(config: dict[str, Any]) -> None:
             optimizer.step()
         network.eval()
         correct = 0
-        with torch.no_grad():
+        with no_grad():
             for images, labels in DataLoader(validation_set, batch_size=128):
                 correct += int((network(images).argmax(dim=1) == labels).sum())
         tune.report({"validation_accuracy": 100 * correct / len(validation_set)})
@@ -62,6 +67,7 @@ def pytorch_loop(config: dict[str, Any]) -> None:
 
 def main() -> None:
     loop, seed, samples, out = sys.argv[1:]
+    folder = str(Path(out).absolute().parent / "ray_results")
     tuner = tune.Tuner(
         tune.with_resources({"study": study_loop, "pytorch": pytorch_loop}[loop], {"cpu": 1}),
         tune_config=tune.TuneConfig(
@@ -71,6 +77,7 @@ def main() -> None:
             scheduler=ASHAScheduler(max_t=EPOCHS, grace_period=1, reduction_factor=3),
             num_samples=int(samples),
         ),
+        run_config=tune.RunConfig(storage_path=folder),
         param_space={
             "block": tune.choice(["residual", "conv"]),
             "num_blocks": tune.choice([1, 2, 3, 5]),

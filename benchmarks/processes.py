@@ -120,4 +120,5 @@ def say_what_runs(text: str) -> None:
 
 def last_line(text: str) -> str:
     """The last line that says something, where Python puts what went wrong."""
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+    lines = (line.strip() for line in reversed(text.splitlines()))
+    return next((line for line in lines if any(map(str.isalnum, line))), "")
