@@ -203,15 +203,13 @@ def test_a_population_exchanges_states_and_a_killed_driver_changes_nothing(tmp_p
 
 
 def lose_what_a_member_took_over(results: Path) -> None:
-    """The state of 0000 after epoch 2, and whatever 0001 has trained from it since."""
-    packs = events(results, "pack")
-    of_0000 = [pack["pack"] for pack in packs if pack["runs"][0][0] == "0000"]
-    of_0001 = [pack["pack"] for pack in packs if pack["runs"][0][0] == "0001"]
-    files = [*results.glob(f"trials/*/{of_0000[0]}_*/*/state.pt")]
-    for pack in of_0001[1:]:
-        files += results.glob(f"trials/*/{pack}_*/*/state.pt")
-    for file in files:
-        file.write_bytes(b"torn")
+    """The states of 0000 until the first exchange, and whatever 0001 has trained from one of them since."""
+    lines = [json.loads(text) for text in (results / "plan.jsonl").read_text().splitlines()]
+    exchange = next(place for place, line in enumerate(lines) if line["event"] == "exchange")
+    for place, line in enumerate(lines):
+        if line["event"] == "pack" and line["runs"][0][0] == ("0000" if place < exchange else "0001"):
+            for file in results.glob(f"trials/*/{line['pack']}_*/*/state.pt"):
+                file.write_bytes(b"torn")
 
 
 def recorded(results: Path, trial_id: str, seed: int) -> list[float]:
