@@ -76,7 +76,8 @@ def throughput_table(rows: Sequence[Row], reference: Row | None) -> str:
 
 def markdown(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """An aligned table; the first column to the left, numbers to the right."""
-    widths = [max(len(text) for text in column) for column in zip(headings, *lines, strict=True)]
+    # Three characters at least, which a rule needs.
+    widths = [max(3, *map(len, column)) for column in zip(headings, *lines, strict=True)]
 
     def joined(cells: Sequence[str]) -> str:
         first, *others = (
