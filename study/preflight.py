@@ -9,10 +9,9 @@ from study.cluster.resources import pack_resources, shortage
 from study.cluster.temporary import NoFolderError, base_folder
 from study.data.arrays import DataError
 from study.data.sizes import sizes
-from study.request import InputError, Request, check_folder, check_plan, check_writable
+from study.request import InputError, Request, check_folder, check_plan, check_writable, opened
 from study.results.ledger import Ledger
 from study.results.machine import available_cpus, describe_machine
-from study.results.opening import open_ledger
 from study.results.paths import ResultsDirectory
 from study.space import SpaceError
 from study.tracking.trackers import lacking
@@ -43,14 +42,9 @@ def there_already(request: Request) -> Ledger | None:
         return None
     try:
         check_folder(request, results)
-        return _ledger(request, results)
+        return opened(request, results)[0]
     except (InputError, SpaceError, ValueError, OSError):  # ``blockers`` says which
         return None
-
-
-def _ledger(request: Request, results: ResultsDirectory) -> Ledger:
-    stops = request.study.on_divergence == "stop"
-    return open_ledger(results, stop_when_diverged=stops, stop=request.study.stop)[0]
 
 
 def _folder(request: Request) -> None:
@@ -58,7 +52,7 @@ def _folder(request: Request) -> None:
     check_folder(request, results)
     check_writable(results)
     if results.study.exists():
-        check_plan(request, results, _ledger(request, results).planned)
+        check_plan(request, results, opened(request, results)[0].planned)
 
 
 def _images(request: Request) -> None:

@@ -16,6 +16,8 @@ from study.data import ImageData
 from study.phrasing import as_yaml, say
 from study.plan.planned import Planned, describe, missing, planned_by
 from study.results import provenance
+from study.results.ledger import Ledger
+from study.results.opening import open_ledger
 from study.results.paths import ResultsDirectory
 from study.space import SpaceError, Study, load_study
 
@@ -128,6 +130,12 @@ def _owner(path: Path) -> str:
         return path.owner()
     except KeyError:  # a user without a name here
         return f"user {path.stat().st_uid}"
+
+
+def opened(request: Request, results: ResultsDirectory) -> tuple[Ledger, list[str]]:
+    """Where the study stands in a results directory, and what is wrong there; see ``study.results.opening``."""
+    stops = request.study.on_divergence == "stop"
+    return open_ledger(results, stop_when_diverged=stops, stop=request.study.stop)
 
 
 def check_plan(request: Request, results: ResultsDirectory, held: Sequence[Planned]) -> None:

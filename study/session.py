@@ -17,10 +17,9 @@ from study.growth.budget import Spending
 from study.growth.growing import Growth
 from study.phrasing import byte_size, cause, counted, describe, ranges, say
 from study.plan.planned import missing
-from study.request import InputError, Request, check_folder, check_plan, check_writable, input_errors
+from study.request import InputError, Request, check_folder, check_plan, check_writable, input_errors, opened
 from study.results.files import write_text
 from study.results.ledger import Ledger
-from study.results.opening import open_ledger
 from study.results.paths import ResultsDirectory
 from study.results.provenance import hours_of_sessions
 from study.results.run_status import RunStatus
@@ -45,28 +44,24 @@ def run(request: Request, console: Console) -> int:
         with input_errors():
             # Again, now that nobody else can change it: another process may have been here in between.
             check_folder(request, results)
-            stops = request.study.on_divergence == "stop"
-            ledger, problems = open_ledger(results, stop_when_diverged=stops, stop=request.study.stop)
+            ledger, problems = opened(request, results)
             check_plan(request, results, ledger.planned)
         for problem in problems:
             say(console, f"warning: {problem}")
         well = True
         growth = growth_of(request.study, ledger, results)
         spending = Spending(request.study, ledger, hours_of_sessions(results.provenance, results.trials_table))
-        if ledger.remaining() or any(missing(request.planned, ledger.planned)) or not growth.finished:
-            # Ray takes seconds to import: only those who train wait for it.
-            with interrupts.held():
-                from study.execution import train
+        with _mirror(request, results, ledger, console):
+            if ledger.remaining() or any(missing(request.planned, ledger.planned)) or not growth.finished:
+                # Ray takes seconds to import: only those who train wait for it.
+                with interrupts.held():
+                    from study.execution import train
 
-            with _mirror(request, results, ledger, console):
                 well = train(request, results, ledger, growth, spending, console)
-        else:
-            request.note(
-                console, f"{request.study.name}: nothing to train, all {counted(len(ledger.runs), 'run')} have ended"
-            )
-            write_text(results.study, request.study.to_yaml())
-            with _mirror(request, results, ledger, console):
-                pass
+            else:
+                all_runs = f"all {counted(len(ledger.runs), 'run')}"
+                request.note(console, f"{request.study.name}: nothing to train, {all_runs} have ended")
+                write_text(results.study, request.study.to_yaml())
         ending = _ending(ledger, growth, spending) if well else "broke"
         return _finish(request, results, ledger, console, ending, spending)
 

@@ -42,7 +42,7 @@ class Info:
     @property
     def banded(self) -> bool:
         """Whether there is any interval: one run on each side gives none."""
-        return bool(self.means["low"].notna().any() or self.table["low"].notna().any())
+        return _banded(self.means, self.table)
 
     @property
     def more(self) -> dict[str, pd.DataFrame]:
@@ -86,7 +86,7 @@ def info(findings: Findings) -> Info:
         source=f"{findings.source}. "
         + (
             f"Bands: 95 % intervals, Student-t of a mean, {methods}, epoch by epoch.{cut}"
-            if any(each["low"].notna().any() for each in (*means, *differences))
+            if _banded(*means, *differences)
             else "One run a side: no intervals."
         ),
     )
@@ -121,6 +121,10 @@ def draw(info: Info) -> Figure:
         style.zone_handle(info.meaningful),
     ]
     return style.finish(figure, "Head to head", info.source, handles)
+
+
+def _banded(*tables: pd.DataFrame) -> bool:
+    return any(bool(table["low"].notna().any()) for table in tables)
 
 
 def _apart(a: pd.DataFrame, b: pd.DataFrame) -> dict[str, Any]:

@@ -111,7 +111,8 @@ def draw(info: Info) -> Figure:
         0.5 + 0.36 * len(info.ticks) * max(len(info.hues), 1.5),
     )
     panels = (len(info.names), 1) if width > WIDE else (1, len(info.names))  # wide ones below each other
-    width += LEGEND / panels[1]  # the legend beside the panels takes it from them
+    # The legend beside the panels takes its room from them; for a paper it stands below.
+    width += 0 if style.for_paper() else LEGEND / panels[1]
     figure, axes = style.grid(*panels, width, 2.9, sharey=True)
     styles = style.looks(info.within, info.hues)
     for ax, (measure, name) in zip(axes.ravel(), info.names.items(), strict=True):

@@ -30,6 +30,8 @@ def trackers_of(study: Study, results: ResultsDirectory) -> list[Tracker]:
     Raises:
         OSError: tracking.json cannot be read.
     """
+    if not study.track:
+        return []
     found: list[Tracker] = []
     identity = Identity.of(results.tracking)
     for name in study.track:

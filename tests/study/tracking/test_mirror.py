@@ -11,9 +11,6 @@ from mlflow.tracking import MlflowClient
 from study.contract.axes import AXES, Configuration
 from study.contract.records import EpochLine
 from study.plan.packs import Pack
-from study.plan.planned import Planned
-from study.results.ledger import Ledger
-from study.results.opening import open_ledger
 from study.results.paths import ResultsDirectory
 from study.space import load_study
 from study.tracking import mirror, trackers
@@ -21,6 +18,7 @@ from study.tracking.mirror import Mirror, Tracker
 from study.tracking.trackers import mlflow_uri, trackers_of
 from tests.study.lines import line
 from tests.study.tracking.read import mlflow_runs, wandb_runs
+from tests.study.two_seeds import opened
 
 SPACE = "name: depth\nspace: {num_blocks: 3, lr: 0.1, momentum: 0.9, epochs: 3}\nseeds: 2\n"
 
@@ -46,14 +44,6 @@ def empty_store(tmp_path_factory) -> Path:
 def folder(tmp_path, empty_store) -> Path:
     shutil.copy(empty_store, ResultsDirectory(tmp_path).mlflow)
     return tmp_path
-
-
-def opened(folder: Path) -> tuple[ResultsDirectory, Ledger]:
-    results = ResultsDirectory(folder)
-    results.records.mkdir(exist_ok=True)
-    ledger, _ = open_ledger(results, stop_when_diverged=False)
-    ledger.ask_for([Planned(Configuration(num_blocks=3, lr=0.1, momentum=0.9, epochs=3), (0, 1))])
-    return results, ledger
 
 
 def trackers_in(results: ResultsDirectory, *names: str) -> list[Tracker]:

@@ -80,12 +80,17 @@ def test_a_member_goes_on_from_the_state_whose_place_it_took_and_then_from_its_o
         of_member(4)
 
 
-def test_a_lost_state_that_others_go_on_from_is_trained_again(tmp_path, states):
+def trained_to_the_first_exchange(tmp_path, states) -> tuple[Ledger, ResultsDirectory, Population]:
     ledger, results = opened(tmp_path), ResultsDirectory(tmp_path)
     source = Population(study(tmp_path), ledger, results, "session-001", lambda: False)
     for pack, accuracy in zip(all_of(source), (30.0, 10.0, 20.0, 25.0), strict=True):
         train(ledger, pack, tmp_path, states, accuracy)
         source.ended(pack)
+    return ledger, results, source
+
+
+def test_a_lost_state_that_others_go_on_from_is_trained_again(tmp_path, states):
+    ledger, results, source = trained_to_the_first_exchange(tmp_path, states)
     assert len(source.begin()) == 4
     (move,) = ledger.exchanges[2]
     assert (move["trial_id"], move["source"]) == ("0001", "0000")
@@ -103,11 +108,7 @@ def test_a_lost_state_that_others_go_on_from_is_trained_again(tmp_path, states):
 
 
 def test_one_that_is_lost_again_at_once_ends_the_session(tmp_path, states):
-    ledger, results = opened(tmp_path), ResultsDirectory(tmp_path)
-    source = Population(study(tmp_path), ledger, results, "session-001", lambda: False)
-    for pack, accuracy in zip(all_of(source), (30.0, 10.0, 20.0, 25.0), strict=True):
-        train(ledger, pack, tmp_path, states, accuracy)
-        source.ended(pack)
+    _, results, source = trained_to_the_first_exchange(tmp_path, states)
     source.begin()
     for file in tmp_path.glob("trials/*/p0000_a/*/state.pt"):
         file.unlink()

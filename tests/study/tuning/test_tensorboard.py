@@ -3,23 +3,13 @@ from typing import Any, cast
 
 from tensorboardX.proto import plugin_hparams_pb2
 
-from study.contract.axes import AXES, Configuration
+from study.contract.axes import AXES
 from study.contract.records import EpochLine
-from study.plan.planned import Planned
 from study.results.ledger import Ledger
-from study.results.opening import open_ledger
-from study.results.paths import ResultsDirectory
 from study.tuning.tensorboard import TensorBoard
 from tests.study.lines import line
 from tests.study.tuning.events import read_events
-
-
-def opened(folder: Path) -> tuple[ResultsDirectory, Ledger]:
-    results = ResultsDirectory(folder)
-    results.records.mkdir(exist_ok=True)
-    ledger, _ = open_ledger(results, stop_when_diverged=False)
-    ledger.ask_for([Planned(Configuration(num_blocks=3, lr=0.1, momentum=0.9, epochs=3), (0, 1))])
-    return results, ledger
+from tests.study.two_seeds import opened
 
 
 def report(board: TensorBoard, ledger: Ledger, *lines: EpochLine) -> None:
