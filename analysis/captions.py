@@ -1,25 +1,21 @@
 """What each figure and table shows, in a sentence for the report, and how its numbers are made."""
 
 CAPTIONS = {
-    "convergence": "Accuracy and training loss after each epoch: train dashed, test solid.",
-    "convergence_steps": "The same against SGD steps.",
-    "convergence_seconds": "The same against the training time of a run, its share of the time of the runs beside it.",
-    "head_to_head": "Two conditions and their difference by epoch; of two numbers of epochs, the gain since the first.",
-    "final_accuracy": "Final accuracy, as the study declared it; every point is a run.",
     "forest": "Each row is a difference of two conditions; the verdict is read off the thin line.",
-    "survival": "Share of the runs whose test accuracy has reached a threshold by an epoch.",
-    "generalisation_gap": "Training minus test accuracy, final values as the study declared them.",
+    "final_accuracy": "Final test accuracy as the study declared it, and training minus test; a point is a run.",
+    "convergence": "Accuracy and training loss after each epoch: train dashed, test solid.",
+    "head_to_head": "Two conditions and their difference by epoch; of two numbers of epochs, the gain since the first.",
+    "interaction": "Whether the effect of one axis depends on the other: its size at each value of that.",
+    "epochs_to_accuracy": "The first epoch with a test accuracy of so much; every point is a run.",
+    "convergence_steps": "The curves by epoch against SGD steps.",
+    "convergence_seconds": "The curves by epoch against the training time of a run, its share of the time of the runs "
+    "beside it.",
     "seed_spread": "How far runs that differ in nothing but the seed lie apart.",
-    "interaction": "Whether the effect of one axis depends on the other.",
-    "learning_rate": "Final test accuracy against the learning rate; crosses are diverged runs.",
-    "budget": "Final accuracy against the planned epochs.",
     "search_history": "The objective of every configuration in the order they were tried.",
-    "search_spent": "Model-epochs by what became of the configurations.",
-    "search_lineage": "The values that each member of the population trained with, and who went on from whose state.",
     "search_slices": "The objective against each axis.",
-    "search_parallel": "One line a configuration through its settings to its objective.",
     "search_importance": "Share of the objective's variance that each axis explains.",
     "search_rungs": "Every configuration's objective until the scheduler stopped it.",
+    "search_lineage": "The values that each member of the population trained with, and who went on from whose state.",
     "timeline": "Which pack of runs trained on which device; numbers are configurations, gaps are idle time.",
 }
 

@@ -161,7 +161,7 @@ class Findings:
         fixed = [axis for axis in AXES if axis not in self.axes]
         if not self.axes or not fixed or self.conditions.empty:
             return ""
-        first = self.point(0)
+        first = self.point(int(self.conditions.index[0]))
         said = [axis for axis in fixed if not AXES[axis].quiet or first[axis] != AXES[axis].default]
         return self.labels.condition(first, said) if said else ""
 

@@ -17,7 +17,7 @@ from analysis import latex, page, searching, style, tables, words
 from analysis.axes import short_title
 from analysis.captions import TABLES
 from analysis.cautions import cautions
-from analysis.figures.catalogue import CATALOGUE, Entry
+from analysis.figures.catalogue import CATALOGUE, FORMER, Entry
 from analysis.figures.common import NoDataError
 from analysis.findings import Findings, find
 from analysis.joined import read_all
@@ -246,12 +246,13 @@ def _prepare(out: Path) -> list[str]:
         raise ReportError(
             f"{out}: cannot write the report there ({error.strerror}); another folder: --out DIR"
         ) from error
-    files = {kind: [out / "figures" / f"{entry.name}.{kind}" for entry in CATALOGUE] for kind in style.FORMATS}
+    names = [*(entry.name for entry in CATALOGUE), *FORMER]
+    files = {kind: [out / "figures" / f"{name}.{kind}" for name in names] for kind in style.FORMATS}
     found = [kind for kind, paths in files.items() if any(path.exists() for path in paths)]
     old = [path for paths in files.values() for path in paths]
     old += [out / "tables" / f"{name}.{kind}" for name in TABLES for kind in ("csv", "tex")]
-    for entry in CATALOGUE:
-        old += [out / "tables" / f"{entry.numbers}.csv", *(out / "tables").glob(f"{entry.numbers}_*.csv")]
+    for name in names:
+        old += (out / "tables").glob(f"figure_{name}*.csv")
     for path in old:
         path.unlink(missing_ok=True)
     return found

@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from analysis.axes import Labels, numeric
+from analysis.axes import numeric
 
 FORMATS = ("svg", "png", "pdf")
 Style = Literal["report", "paper"]
@@ -122,21 +122,12 @@ def finish(figure: Figure, title: str, source: str, handles: Sequence[Any] = ())
         figure.supxlabel(lines, x=0.01, ha="left", fontsize=7, color=GREY)
     if handles and for_paper():
         figure.legend(handles=list(handles), loc="outside lower center", ncols=4 if column > COLUMNS[0] else 2)
-    elif handles:
-        figure.legend(handles=list(handles), loc="outside right center", alignment="left")
+    elif handles:  # in room of its own, so that the panels keep theirs
+        legend = figure.legend(handles=list(handles), loc="outside right center", alignment="left")
+        figure.set_figwidth(figure.get_figwidth() + legend.get_window_extent().width / figure.dpi)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once, not again for every file format
     return figure
-
-
-def level_handles(axis: str | None, styles: dict[Any, Look], labels: Labels) -> list[Line2D]:
-    """Return legend entries for the levels of an axis."""
-    if axis is None:
-        return []
-    return [
-        Line2D([], [], color=look.color, marker=look.marker, ms=4, label=labels.phrase(axis, level))
-        for level, look in styles.items()
-    ]
 
 
 def line_handle(label: str, **options: Any) -> Line2D:
@@ -147,14 +138,6 @@ def line_handle(label: str, **options: Any) -> Line2D:
 def band_handle(label: str = "95 % t-interval") -> Patch:
     """Return the legend entry for a band."""
     return Patch(color="0.2", alpha=0.2, lw=0, label=label)
-
-
-def log_axis(axis: Any, values: Sequence[float]) -> None:
-    """Make a log axis with its ticks at the values themselves when they are few."""
-    axis.axes.set_xscale("log") if axis.axis_name == "x" else axis.axes.set_yscale("log")
-    if len(values) <= 9:
-        axis.set_ticks(list(values), labels=[f"{value:.3g}" for value in values])
-        axis.set_ticks([], minor=True)
 
 
 def whole_epochs(ax: Axes) -> None:

@@ -1,44 +1,124 @@
 """What several figures share: means with intervals, facets, and how a figure says it has no data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.lines import Line2D
 
-from analysis.axes import FACTOR_TYPES, numeric
+from analysis import style
+from analysis.axes import FACTOR_TYPES, STAGE, numeric
 from analysis.findings import Findings, NoDataError
 from analysis.statistics.comparison import half_width
+from analysis.tried import check_fixed
 
 MOST_FACETS = 12
+MOST_TOGETHER = 4  # configurations with a colour each
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What stands beside one another, in panels or along an axis, and what in colours; the same in all figures.
+
+    beside: the axes of the panels, the one asked for first. hues: the words of every colour's level; '' where colours
+    mean nothing. hue: the level of each condition. looks: of every level.
+    """
+
+    beside: tuple[str, ...]
+    hues: dict[Any, str]
+    hue: pd.Series
+    looks: dict[Any, style.Look]
+
+    @property
+    def handles(self) -> list[Line2D]:
+        """Legend entries for the colours."""
+        return [
+            style.line_handle(words, color=self.looks[level].color, marker=self.looks[level].marker, ms=4)
+            for level, words in self.hues.items()
+            if words
+        ]
 
 
 @dataclass(frozen=True)
 class Facet:
-    """One panel: its title, and the number of the condition at each level of the colour axis."""
+    """One panel: its title, and at each level of the colours the conditions, those of fewer epochs first.
+
+    Several conditions of a level are parts of the same runs: each goes on where the one before it ends.
+    """
 
     title: str
-    conditions: dict[Any, int]
+    conditions: dict[Any, tuple[int, ...]]
+
+
+def compared(findings: Findings) -> Findings:
+    """Return the part of a study whose final values and curves mean something: of a search what it has confirmed.
+
+    Raises NoDataError for a search that has confirmed nothing, and for a population.
+    """
+    check_fixed(findings)
+    if not findings.question.searches:
+        return findings
+    trained = findings.curves[findings.curves[STAGE] == "confirm"]
+    if trained.empty:
+        raise NoDataError(
+            "the search has confirmed nothing with fresh seeds: its history and slices show what it tried"
+        )
+    conditions = findings.conditions[findings.conditions[STAGE] == "confirm"]
+    axes = tuple(axis for axis in findings.axes if conditions[axis].nunique() > 1)
+    return replace(
+        findings,
+        axes=axes,
+        across=findings.across if findings.across in axes else next(iter(axes), None),
+        within=findings.within if findings.within in axes and findings.across in axes else None,
+        conditions=conditions,
+        curves=trained,
+        runs=findings.runs[findings.runs["condition"].isin(conditions.index)],
+    )
+
+
+def layout(findings: Findings) -> Layout:
+    """Lay a study out by the axes asked for, or with a colour for each configuration.
+
+    The latter where these are few and would stand alone in most of the panels. Planned epochs make no configuration:
+    the runs of one are parts of the same.
+    """
+    within, table = findings.within, in_order(findings.conditions, findings.axes)
+    beside = [axis for axis in findings.axes if axis != within]
+    if findings.across in beside:
+        beside = [findings.across, *(axis for axis in beside if axis != findings.across)]
+    words = [axis for axis in findings.axes if axis != "epochs"]
+    panels = [axis for axis in beside if axis != "epochs"]
+    if words:
+        named = table[list(words)].apply(lambda row: findings.labels.condition(row, words), axis=1)
+        alone = named.groupby([table[axis] for axis in panels]).nunique() == 1 if panels else pd.Series([False])
+        if named.nunique() <= MOST_TOGETHER and alone.mean() > 0.5:
+            epochs = tuple(axis for axis in beside if axis == "epochs")
+            names = {str(name): str(name) for name in named.unique()}
+            return Layout(epochs, names, named, style.looks(None, list(names)))
+    if within is None:
+        return Layout(tuple(beside), {"all": ""}, pd.Series("all", index=table.index), style.looks(None, ["all"]))
+    hues = {level: findings.labels.phrase(within, level) for level in levels(findings, within)}
+    return Layout(tuple(beside), hues, table[within], style.looks(within, list(hues)))
 
 
 def facets(findings: Findings) -> tuple[Facet, ...]:
-    """Split the conditions into panels by every varying axis but the one shown in colours."""
-    axes = [a for a in findings.axes if a != findings.within]
-    if findings.across in axes:
-        axes = [findings.across, *(a for a in axes if a != findings.across)]
-    table = findings.conditions[findings.conditions.index.isin(findings.curves["condition"])]
-    if not axes:
-        groups: Any = [((), table)]
-    else:
-        ordered = in_order(table, axes)
-        groups = ordered.groupby(axes, sort=False)
+    """Split the conditions that were trained into panels; those that differ in their epochs alone share one."""
+    chosen = layout(findings)
+    table = in_order(findings.conditions, chosen.beside)
+    table = table[table.index.isin(findings.curves["condition"])].sort_values("epochs", kind="stable")
+    shared = (table["lr_schedule"] == "constant").all()
+    axes = [axis for axis in chosen.beside if axis != "epochs" or not shared]
+    panels: dict[tuple[Any, ...], dict[Any, tuple[int, ...]]] = {}
+    for number in in_order(table, axes).index:
+        key = tuple(table.at[number, axis] for axis in axes)
+        panel = panels.setdefault(key, {})
+        level = chosen.hue[number]
+        panel[level] = (*panel.get(level, ()), number)
     return tuple(
-        Facet(
-            ", ".join(findings.labels.phrase(a, v) for a, v in zip(axes, key, strict=True)),
-            {row[findings.within] if findings.within else None: n for n, row in group.iterrows()},
-        )
-        for key, group in groups
+        Facet(", ".join(findings.labels.phrase(a, v) for a, v in zip(axes, key, strict=True)), panel)
+        for key, panel in panels.items()
     )
 
 

@@ -1,7 +1,9 @@
 """Accuracy and loss while training, against epochs, SGD steps or seconds.
 
-One panel for every combination of the axes but the one in colours; above 12 panels an overview with
+One panel for every combination of the axes but the one in colours (`common.layout`); above 12 panels an overview with
 one faint line a condition and, where a validation set allows to choose, the best five in colour.
+
+Steps and seconds are drawn where they are more than another scale for the epochs.
 """
 
 import textwrap
@@ -16,14 +18,15 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.axes import Labels
 from analysis.figures.common import (
     MOST_FACETS,
     Facet,
+    Layout,
     NoDataError,
     beyond,
+    compared,
     facets,
-    levels,
+    layout,
     shape,
     summarise,
 )
@@ -38,6 +41,8 @@ AMOUNTS = {
 MEASURES = {"train_accuracy": "--", "test_accuracy": "-"}
 HIGHLIGHTED = 5
 LOG_ABOVE = 500  # times the smallest loss
+SAME = 1.001
+SLOWER = 1.5  # times the fastest configuration
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,8 @@ class Info:
     table: one row per (condition, epoch, measure): mean, low, high, sd, n, iterations, seconds;
     amount names the column along the x-axis.
     single: one row per (condition, seed, epoch): the amounts and the measures. diverged: where single
-    runs lost their finite loss. facets: the panels; () for the overview. best: conditions in colour
-    in the overview.
+    runs lost their finite loss. facets: the panels; () for the overview. layout: their colours. best: conditions in
+    colour in the overview.
     """
 
     amount: str
@@ -56,9 +61,7 @@ class Info:
     single: pd.DataFrame
     diverged: pd.DataFrame
     facets: tuple[Facet, ...]
-    within: str | None
-    hues: tuple[Any, ...]
-    labels: Labels
+    layout: Layout
     names: dict[int, str]
     best: tuple[int, ...]
     source: str
@@ -72,13 +75,19 @@ class Info:
 def info(findings: Findings, amount: str = "epoch") -> Info:
     """Return the means with intervals and the single runs; amount: epoch, iterations, seconds.
 
-    Raises NoDataError before the first epoch has ended.
+    Raises NoDataError where there is no curve to draw, or the same one as by epoch.
     """
-    curves = findings.curves
-    if curves.empty:
+    if findings.curves.empty:
         raise NoDataError("no epoch has been trained yet")
-    panels = facets(findings)
+    findings = _shown(findings)
+    curves = findings.curves
+    if curves["epoch"].max() == 1:
+        raise NoDataError("one epoch has no course; the final accuracy says all")
+    _check(curves, amount)
+    panels, lost = _that_train(facets(findings), findings)
     overview = len(panels) > MOST_FACETS
+    if overview and amount != "epoch":
+        raise NoDataError(f"more than {MOST_FACETS} panels: their overview is drawn by epoch alone")
     measures = [*MEASURES, "train_loss"]
     table = _means(curves, measures)
     first = curves[curves["diverged"]].groupby(["condition", "seed"])["epoch"].min().reset_index()
@@ -91,13 +100,49 @@ def info(findings: Findings, amount: str = "epoch") -> Info:
         single=curves[[*columns, *measures]],
         diverged=diverged[[*columns, "test_accuracy"]],
         facets=() if overview else panels,
-        within=findings.within,
-        hues=tuple(levels(findings, findings.within)),
-        labels=findings.labels,
-        names={n: findings.label(n) for n in range(len(findings.conditions))},
+        layout=layout(findings),
+        names={int(n): findings.label(int(n)) for n in findings.conditions.index},
         best=_best(findings) if overview else (),
-        source=f"{findings.source}. {_how(findings, overview)}{cut}",
+        source=f"{findings.source}. {_how(findings, panels, overview)}{'' if overview else lost}{cut}",
     )
+
+
+def _shown(findings: Findings) -> Findings:
+    """Of a search what it has confirmed; all that it tried where nothing else shows those curves."""
+    try:
+        return compared(findings)
+    except NoDataError:
+        if findings.results.history.exchanges:
+            raise
+        if (findings.results.runs["state"] == "stopped").any():
+            raise NoDataError("early stopping shows the curves of the search") from None
+        return findings
+
+
+def _check(curves: pd.DataFrame, amount: str) -> None:
+    """Raise NoDataError where an amount goes with the epochs alike for every configuration."""
+    if amount == "epoch":
+        return
+    last = curves.sort_values("epoch").groupby(["condition", "seed"]).tail(1)
+    each = (last[amount] / last["epoch"]).groupby(last["condition"]).mean()
+    apart = float(each.max() / each.min()) if each.min() > 0 else 1.0
+    if amount == "iterations" and apart < SAME:
+        raise NoDataError("an epoch has as many steps for every configuration: the curves by epoch with another scale")
+    if amount == "seconds" and apart < SLOWER:
+        raise NoDataError(
+            f"an epoch of the slowest configuration took {apart:.1f} times as long as one of the fastest: "
+            "about the curves by epoch with another scale"
+        )
+
+
+def _that_train(panels: tuple[Facet, ...], findings: Findings) -> tuple[tuple[Facet, ...], str]:
+    """Leave out the panels in which every run diverged, and say which."""
+    alive = set(findings.runs.loc[~findings.runs["diverged"].astype(bool), "condition"])
+    lost = [panel for panel in panels if not any(alive.intersection(chain) for chain in panel.conditions.values())]
+    if not lost or len(lost) == len(panels):
+        return panels, ""
+    named = "; ".join(panel.title for panel in lost)
+    return tuple(panel for panel in panels if panel not in lost), f" Left out, since all runs diverged: {named}."
 
 
 def draw(info: Info) -> Figure:
@@ -107,14 +152,15 @@ def draw(info: Info) -> Figure:
     rows, columns = shape(len(info.facets))
     width = 3.4 if columns == 1 else 1.95 if columns > 3 else 2.5
     figure, axes = style.grid(2 * rows, columns, max(width, 4.2 / columns), 2.0)
-    styles = style.looks(info.within, info.hues)
     limits = _limits(info)
     for index, facet in enumerate(info.facets):
         row, column = divmod(index, columns)
         above, below = axes[2 * row, column], axes[2 * row + 1, column]
         for ax, measures in ((above, tuple(MEASURES)), (below, ("train_loss",))):
-            for level, condition in facet.conditions.items():
-                _draw_condition(ax, info, condition, styles[level], measures)
+            for level, chain in facet.conditions.items():
+                ends = [0, *(info.single.loc[info.single["condition"] == n, "epoch"].max() for n in chain[:-1])]
+                for condition, begin in zip(chain, ends, strict=True):
+                    _draw_condition(ax, info, condition, begin, info.layout.looks[level], measures)
             ax.set(xlabel="", ylabel="", xlim=_range(info))
             ax.set_yscale("log" if measures == ("train_loss",) and limits.log_loss else "linear")
             ax.set_ylim(*(limits.loss if measures == ("train_loss",) else limits.accuracy))
@@ -132,7 +178,7 @@ def draw(info: Info) -> Figure:
             ax.tick_params(labelleft=column == 0)
     for ax in _unused(axes, len(info.facets), columns):
         ax.set_axis_off()
-    return style.finish(figure, _title(info), info.source, _handles(info, styles))
+    return style.finish(figure, _title(info), info.source, _handles(info))
 
 
 def _means(curves: pd.DataFrame, measures: list[str]) -> pd.DataFrame:
@@ -149,13 +195,16 @@ def _best(findings: Findings) -> tuple[int, ...]:
     return tuple(int(n) for n in mean.nlargest(HIGHLIGHTED).index)
 
 
-def _how(findings: Findings, overview: bool) -> str:
+def _how(findings: Findings, panels: tuple[Facet, ...], overview: bool) -> str:
     if overview:
-        return "One line a configuration: mean over its seeds."
+        one = findings.runs["seed"].nunique() == 1
+        return f"One line a configuration: {'its run' if one else 'the mean over its seeds'}."
     if findings.runs["seed"].nunique() == 1:
         said = "One run a configuration: no interval."
     else:
         said = "Mean over seeds, 95 % Student-t interval, single runs faint."
+    if any(len(chain) > 1 for panel in panels for chain in panel.conditions.values()):
+        said += " Runs of more epochs go on where those of fewer end."
     if findings.runs["diverged"].any():
         said += " A mean loss ends where the first run diverged; losses far above those of the other runs are cut off."
     return said
@@ -209,11 +258,15 @@ def _range(info: Info) -> tuple[float, float]:
     return min(1.0, end) - edge, end + edge
 
 
-def _draw_condition(ax: Axes, info: Info, condition: int, look: style.Look, measures: tuple[str, ...]) -> None:
-    single = info.single[info.single["condition"] == condition]
+def _draw_condition(
+    ax: Axes, info: Info, condition: int, begin: int, look: style.Look, measures: tuple[str, ...]
+) -> None:
+    """Draw a condition's curves from an epoch on."""
+    single = info.single[(info.single["condition"] == condition) & (info.single["epoch"] >= begin)]
+    table = info.table[(info.table["condition"] == condition) & (info.table["epoch"] >= begin)]
     for measure in measures:
         dash = MEASURES.get(measure, "-")
-        mean = info.table[(info.table["condition"] == condition) & (info.table["measure"] == measure)]
+        mean = table[table["measure"] == measure]
         ax.fill_between(mean[info.amount], mean["low"], mean["high"], color=look.color, alpha=0.18, lw=0)
         if single["seed"].nunique() > 1:
             lines = [g[[info.amount, measure]].to_numpy() for _, g in single.groupby("seed")]
@@ -234,7 +287,7 @@ def _draw_condition(ax: Axes, info: Info, condition: int, look: style.Look, meas
             legend=False,
         )
         if measure == "test_accuracy":
-            lost = info.diverged[info.diverged["condition"] == condition]
+            lost = info.diverged[(info.diverged["condition"] == condition) & (info.diverged["epoch"] >= begin)]
             ax.plot(lost[info.amount], lost[measure], "x", color=style.BAD, ms=5, zorder=5)
 
 
@@ -260,6 +313,12 @@ def _draw_overview(info: Info) -> Figure:
             )
         ax.autoscale_view()
         ax.set(xlabel=AMOUNTS[info.amount], ylabel=name)
+        if info.amount == "epoch":
+            style.whole_epochs(ax)
+    limits = _limits(info)
+    axes[0, 1].set_yscale("log" if limits.log_loss else "linear")
+    axes[0, 0].set_ylim(*limits.accuracy)
+    axes[0, 1].set_ylim(*limits.loss)
     handles: list[Any] = [
         style.line_handle(info.names[n], color=colors[i], marker=style.MARKERS[i], ms=4)
         for i, n in enumerate(info.best)
@@ -274,9 +333,9 @@ def _unused(axes: np.ndarray, panels: int, columns: int) -> list[Axes]:
     return [ax for place, ax in np.ndenumerate(axes) if place not in used]
 
 
-def _handles(info: Info, styles: dict[Any, style.Look]) -> list[Any]:
+def _handles(info: Info) -> list[Any]:
     plain = info.single.groupby("condition")["seed"].nunique().max() == 1
-    handles: list[Any] = style.level_handles(info.within, styles, info.labels)
+    handles: list[Any] = list(info.layout.handles)
     handles += [style.line_handle("test"), style.line_handle("train", ls="--")]
     if not plain:
         handles += [style.line_handle("single run", lw=0.5), style.band_handle()]

@@ -14,7 +14,7 @@ from analysis.ledger import counted
 from analysis.tables import comparison_rows
 
 MOST_ROWS = 40
-MOST_EXPLORATORY = 20
+MOST_EXPLORATORY = 12
 # Colour and marker of a verdict.
 VERDICTS = {
     "better": ("#0173b2", "o"),
@@ -46,8 +46,8 @@ class Info:
 def info(findings: Findings) -> Info:
     """Return the comparisons that have a difference, the declared first.
 
-    Exploratory ones only where nothing was asked for, the largest differences of them. Raises NoDataError
-    without any comparison of finished runs.
+    Exploratory ones only where nothing was asked for, the largest differences of them between conditions that train.
+    Raises NoDataError without any comparison of finished runs.
     """
     table = findings.comparisons
     if len(table):
@@ -55,8 +55,11 @@ def info(findings: Findings) -> Info:
     if table.empty:
         raise NoDataError("no two conditions to compare have finished runs")
     asked = table[table["family"] != "exploratory"]
-    largest = table["difference"].abs().sort_values(ascending=False, kind="stable").index
-    shown = asked.head(MOST_ROWS) if len(asked) else table.loc[largest[:MOST_EXPLORATORY]]
+    train = table[(table["diverged_a"] < table["n_a"]) & (table["diverged_b"] < table["n_b"])]
+    largest = train["difference"].abs().sort_values(ascending=False, kind="stable").index
+    shown = asked.head(MOST_ROWS) if len(asked) else train.loc[largest[:MOST_EXPLORATORY]]
+    if shown.empty:
+        raise NoDataError("no two conditions that train are to compare")
     d = findings.question.meaningful
     limits = pd.DataFrame(shown["joint_interval"].tolist(), columns=["low", "high"])
     rows = shown.to_dict("records")
@@ -140,7 +143,7 @@ def _scale(ax: Axes, table: pd.DataFrame, meaningful: float) -> None:
     extent = table[["difference", "joint_interval_low", "joint_interval_high"]].abs().max(axis=1)
     if extent.max() > 12 * max(extent.quantile(0.25), meaningful):
         ax.set_xscale("symlog", linthresh=5 * meaningful, linscale=2)
-        ticks = [t * meaningful for t in (0, 2, 5, 20, 80) if t * meaningful <= extent.max()]
+        ticks = [t * meaningful for t in (0, 2, 5, 50) if t * meaningful <= extent.max()]
         every = sorted({*ticks, *(-t for t in ticks)})
         ax.set_xticks(every, [f"{t:g}".replace("-", "−") for t in every])
         ax.set_title(f"logarithmic beyond ±{5 * meaningful:g}", fontsize=7.5, color=style.GREY)

@@ -5,6 +5,7 @@ they are equal. Shown is then what the further epochs change: the accuracy of ea
 shorter one.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.figures.common import NoDataError, beyond, summarise
+from analysis.figures.common import NoDataError, beyond, compared, layout, summarise
 from analysis.findings import Findings
 from analysis.statistics.comparison import paired_bands, welch_bands
 from analysis.statistics.families import Pair
@@ -36,6 +37,7 @@ class Info:
     table: pd.DataFrame
     labels: tuple[tuple[str, str], ...]
     titles: tuple[str, ...]
+    looks: tuple[tuple[style.Look, style.Look], ...]
     meaningful: float
     source: str
 
@@ -51,7 +53,9 @@ class Info:
 
 
 def info(findings: Findings) -> Info:
-    """Return the curves of the declared questions, else of one comparison with the baseline.
+    """Return the curves of the declared questions, else of the comparisons with the baseline: all, or the plain ones.
+
+    The plain ones differ in the colours' axis alone; of several numbers of epochs the longest are taken.
 
     Raises NoDataError when the study compares nothing, or before both sides have been trained.
     """
@@ -59,7 +63,11 @@ def info(findings: Findings) -> Info:
     if not pairs:
         if findings.question.baseline is None and not findings.question.declared:
             raise NoDataError("the study declares no comparison: no baseline and no questions")
+        if any(pair.family == "baseline" for pair in findings.chosen) and len(set(findings.curves["condition"])) > 1:
+            raise NoDataError("no question is declared, and none of the comparisons with the baseline stands out")
         raise NoDataError("no two conditions to compare have been trained yet")
+    if findings.curves["epoch"].max() == 1:
+        raise NoDataError("one epoch has no course; the differences show all")
     means, differences = [], []
     for number, pair in enumerate(pairs):
         curves = [findings.curves[findings.curves["condition"] == c] for c in (pair.a, pair.b)]
@@ -82,6 +90,7 @@ def info(findings: Findings) -> Info:
         table=pd.concat(differences, ignore_index=True),
         labels=tuple((findings.label(pair.a), findings.label(pair.b)) for pair in pairs),
         titles=tuple(_title(findings, pair) for pair in pairs),
+        looks=tuple(_looks(findings, pair) for pair in pairs),
         meaningful=findings.question.meaningful,
         source=f"{findings.source}. "
         + (
@@ -95,13 +104,12 @@ def info(findings: Findings) -> Info:
 def draw(info: Info) -> Figure:
     """Draw a row a pair: the curves left, the difference right."""
     figure, axes = style.grid(len(info.labels), 2, 3.2, 2.5, sharex="row")
-    # Not the first two colours: in the other figures those stand for the levels of an axis.
-    looks: dict[Any, style.Look] = dict(enumerate(list(style.looks(None, range(4)).values())[2:]))
     for number, labels in enumerate(info.labels):
         left, right = axes[number]
+        looks = info.looks[number]
         means = info.means[info.means["pair"] == number]
         for (side, measure), rows in means.groupby(["side", "measure"]):
-            _curve(left, rows, "mean", looks[side], MEASURES[str(measure)])
+            _curve(left, rows, "mean", looks[int(str(side))], MEASURES[str(measure)])
         _difference(right, info, number)
         style.whole_epochs(left)
         style.keep_within(left)
@@ -121,6 +129,15 @@ def draw(info: Info) -> Figure:
         style.zone_handle(info.meaningful),
     ]
     return style.finish(figure, "Head to head", info.source, handles)
+
+
+def _looks(findings: Findings, pair: Pair) -> tuple[style.Look, style.Look]:
+    """The colours that the two sides have in the other figures; where these are one, greys."""
+    with suppress(NoDataError):
+        findings = compared(findings)
+    chosen = layout(findings)
+    a, b = chosen.hue.get(pair.a), chosen.hue.get(pair.b)
+    return (chosen.looks[a], chosen.looks[b]) if a != b else (style.Look("0.1", "o"), style.Look("0.55", "s"))
 
 
 def _banded(*tables: pd.DataFrame) -> bool:
@@ -163,12 +180,12 @@ def _choose(findings: Findings) -> list[Pair]:
     declared = [p for p in pairs if p.family == "declared"]
     if declared:
         return declared[:MOST_PAIRS]
-    within = findings.within or findings.across
-    alone = [p for p in pairs if _only_differ_in(findings, p, within)]
-    for choice in (alone, pairs):
-        if found := [p for p in choice if p.family == "baseline"]:
-            return found[:1]
-    return []
+    axis = findings.within or ("epochs" if findings.across == "epochs" else None)
+    baseline = [p for p in pairs if p.family == "baseline"]
+    found = [p for p in baseline if _only_differ_in(findings, p, axis)] or baseline
+    most = {pair: max(findings.point(n)["epochs"] for n in (pair.a, pair.b)) for pair in found}
+    found = [pair for pair in found if most[pair] == max(most.values())]
+    return found if len(found) <= MOST_PAIRS else []
 
 
 def _only_differ_in(findings: Findings, pair: Pair, axis: str | None) -> bool:

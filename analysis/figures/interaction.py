@@ -1,4 +1,7 @@
-"""Interaction of two axes: does the effect of one depend on the other (depth x batch norm)?"""
+"""Interaction of two axes: does the effect of one depend on the other (depth x batch norm)?
+
+The cell means themselves stand in the final accuracy.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +12,7 @@ from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.axes import Labels, title
-from analysis.figures.common import NoDataError, beyond, finished_runs, levels, summarise
+from analysis.figures.common import NoDataError, beyond, finished_runs, levels
 from analysis.findings import Findings
 from analysis.statistics.comparison import compare
 from analysis.statistics.families import same_runs
@@ -19,12 +22,10 @@ from analysis.statistics.families import same_runs
 class Info:
     """What the figure shows.
 
-    means: per (place along the axis, level): mean, low, high, n of the final test accuracy.
-    table: per (place, level but the first): the value of `across` there, the difference from the
+    table: per (place along the axis, level but the first): the value of `across` there, the difference from the
     first level, its 95 % interval low, high, and the method of that (`comparison.Comparison`).
     """
 
-    means: pd.DataFrame
     table: pd.DataFrame
     across: str
     within: str
@@ -34,24 +35,23 @@ class Info:
     meaningful: float
     source: str
 
-    @property
-    def more(self) -> dict[str, pd.DataFrame]:
-        """The cell means as a table beside `table`."""
-        return {"_means": self.means}
-
 
 def info(findings: Findings) -> Info:
-    """Return the cell means and the effect of `within` at every value of `across`.
+    """Return the effect of `within` at every value of `across`, between cells that train.
 
-    Raises NoDataError unless exactly two axes vary and two cells side by side have finished.
+    Raises NoDataError unless exactly two axes vary, not in a search, and two cells have finished at two values.
     """
+    if findings.question.searches:
+        raise NoDataError("a search is no table of two axes")
     runs = finished_runs(findings)
+    fails = runs.groupby("condition")["diverged"].transform("all")
+    runs = runs[~fails.astype(bool)]
     across, within = findings.across, findings.within
     if across is None or within is None or len(findings.axes) != 2:
         raise NoDataError("an interaction needs exactly two varying axes")
     places, hues = levels(findings, across), levels(findings, within)
     rows = []
-    for place, value in enumerate(places):
+    for value in places:
         cell = runs[runs[across] == value]
         first = cell[cell[within] == hues[0]]
         for level in hues[1:]:
@@ -60,15 +60,13 @@ def info(findings: Findings) -> Info:
                 ours, theirs = (table.set_index("seed")["test_accuracy"] for table in (other, first))
                 paired = same_runs(*(findings.point(table["condition"].iloc[0]) for table in (other, first)))
                 result = compare(ours, theirs, findings.question.meaningful, paired=paired)
-                rows.append((place, value, level, result.difference, *result.interval, result.method))
-    if not rows:
-        raise NoDataError("no two cells side by side have finished runs")
-    means = summarise(runs, [across, within], "test_accuracy")
-    means["place"] = means[across].map({value: place for place, value in enumerate(places)})
-    table = pd.DataFrame(rows, columns=["place", across, "level", "difference", "low", "high", "method"])
-    cut = beyond([means]) or beyond([table], -100.0)
+                rows.append((value, level, result.difference, *result.interval, result.method))
+    if len({row[0] for row in rows}) < 2:
+        raise NoDataError("an effect at two values needs finished runs that train, at two levels of each")
+    table = pd.DataFrame(rows, columns=[across, "level", "difference", "low", "high", "method"])
+    places = [value for value in places if value in set(table[across])]
+    table.insert(0, "place", table[across].map(places.index))
     return Info(
-        means=means.rename(columns={within: "level"}),
         table=table,
         across=across,
         within=within,
@@ -76,38 +74,35 @@ def info(findings: Findings) -> Info:
         hues=tuple(hues),
         labels=findings.labels,
         meaningful=findings.question.meaningful,
-        source=f"{findings.source}. {findings.question.measure.capitalize()}; 95 % intervals, Student-t left, "
-        f"{_methods(table)} right. Without an interaction the lines "
-        f"are parallel and the difference is the same everywhere.{cut}",
+        source=f"{findings.source}. {findings.question.measure.capitalize()}; 95 % intervals ({_methods(table)}). "
+        f"Without an interaction the difference is the same everywhere.{beyond([table], -100.0)}",
     )
 
 
 def draw(info: Info) -> Figure:
-    """Draw the cell means left and the differences right."""
-    figure, axes = style.grid(1, 2, max(3.0, 0.5 * len(info.places) + 1.2), 2.7)
-    left, right = axes[0]
+    """Draw the differences from the first level."""
+    figure, axes = style.grid(1, 1, max(3.4, 0.5 * len(info.places) + 1.2), 2.7)
+    ax = axes[0, 0]
     looks = style.looks(info.within, info.hues)
-    style.zone(right, info.meaningful)
-    style.zero_line(right)
-    for number, level in enumerate(info.hues):
-        look = looks[level]
-        shift = (number - (len(info.hues) - 1) / 2) * 0.08
-        _line(left, info.means[info.means["level"] == level], "mean", look, shift)
-        if number:
-            _line(right, info.table[info.table["level"] == level], "difference", look, shift)
-    style.keep_within(left)
-    style.keep_within(right, -100.0)
-    for ax in (left, right):
-        ticks = [info.labels.text(info.across, value) for value in info.places]
-        ax.set_xticks(range(len(ticks)), ticks)
-        ax.set(xlabel=title(info.across), xlim=(-0.4, len(ticks) - 0.6))
-        ax.grid(False, axis="x")
-    left.set_ylabel("Test accuracy (%)")
-    right.set_ylabel("Difference (points)")
-    right.set_title(f"difference from {info.labels.phrase(info.within, info.hues[0])}")
-    handles: list[Any] = [*style.level_handles(info.within, looks, info.labels)]
+    style.zone(ax, info.meaningful)
+    style.zero_line(ax)
+    others = info.hues[1:]
+    for number, level in enumerate(others):
+        shift = (number - (len(others) - 1) / 2) * 0.08
+        _line(ax, info.table[info.table["level"] == level], looks[level], shift)
+    style.keep_within(ax, -100.0)
+    ticks = [info.labels.text(info.across, value) for value in info.places]
+    ax.set_xticks(range(len(ticks)), ticks)
+    ax.set(xlabel=title(info.across), xlim=(-0.4, len(ticks) - 0.6))
+    ax.grid(False, axis="x")
+    first = info.labels.phrase(info.within, info.hues[0])
+    ax.set_ylabel(f"Test accuracy (points),\ndifference from {first}")
+    handles: list[Any] = [
+        style.line_handle(info.labels.phrase(info.within, level), color=looks[level].color, marker=looks[level].marker)
+        for level in others
+    ]
     handles.append(style.zone_handle(info.meaningful))
-    heading = f"{title(info.across)} × {title(info.within).lower()}"
+    heading = f"Effect of {title(info.within).lower()} by {title(info.across).lower()}"
     return style.finish(figure, heading, info.source, handles)
 
 
@@ -115,12 +110,13 @@ def _methods(table: pd.DataFrame) -> str:
     return " and ".join(sorted(set(table["method"])))
 
 
-def _line(ax: Any, table: pd.DataFrame, value: str, look: style.Look, shift: float) -> None:
+def _line(ax: Any, table: pd.DataFrame, look: style.Look, shift: float) -> None:
     table = table.sort_values("place")
-    error = np.abs([table[value] - table["low"], table["high"] - table[value]])
+    value = table["difference"]
+    error = np.abs([value - table["low"], table["high"] - value])
     ax.errorbar(
         table["place"] + shift,
-        table[value],
+        value,
         yerr=error,
         color=look.color,
         marker=look.marker,

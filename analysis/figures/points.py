@@ -1,186 +1,210 @@
-"""One value a run along an axis: every run as a point, the mean and its interval beside them."""
+"""One value a run along an axis: every run as a point, and what sums them up beside them."""
 
-import textwrap
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from analysis import style
-from analysis.axes import Labels, title
-from analysis.figures.common import beyond, finished_runs, in_order, levels, summarise
+from analysis.axes import Labels, numeric, scale, title
+from analysis.figures.common import Layout, in_order, layout
 from analysis.findings import MOST_DISTINCT, Findings
 
-WIDE = 6.0  # inches
-LEGEND = 1.6  # inches
-LONGEST_LINE = 9  # characters of a tick of several axes
+WIDEST = 10.0  # inches, of panels beside one another
+CHARACTER = 0.075  # inches
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the conditions stand along the axis.
+
+    place: of each condition. ticks: the words at each place. joined: whether the places are values of one numeric axis,
+    so that a line between them means something. left_out: what is not shown, in words.
+    """
+
+    layout: Layout
+    place: pd.Series
+    ticks: dict[float, str]
+    title: str
+    joined: bool
+    left_out: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What one panel shows; zero: a line at 0; percent: limits of 0 and 100; whole: ticks at whole numbers."""
+
+    measure: str
+    title: str
+    unit: str
+    zero: bool = False
+    percent: bool = True
+    whole: bool = False
 
 
 @dataclass(frozen=True)
 class Info:
     """What the figure shows.
 
-    runs: one row per run: condition, place (position along the axis), level (of the colour axis),
-    seed, measure, value, diverged. table: one row per (place, level, measure): condition, mean, low,
-    high, sd, n.
-    ticks: the labels of the places. names: the measures and their panels' titles. zero: whether to
-    draw the line at 0.
+    runs: one row per run and measure: condition, place, level (of the colours), seed, measure, value, fate ('',
+    'diverged' or 'not reached'). table: one row per condition and measure: place, level, center, low, high, n, whole
+    (none of its runs diverged). center: what stands beside the points, in words.
     """
 
     runs: pd.DataFrame
     table: pd.DataFrame
-    ticks: tuple[str, ...]
-    title: str
-    within: str | None
-    hues: tuple[Any, ...]
-    labels: Labels
-    names: dict[str, str]
+    places: Places
+    panels: tuple[Panel, ...]
+    center: str
     heading: str
-    unit: str
-    zero: bool
     source: str
 
 
-def info(findings: Findings, names: dict[str, str], heading: str, unit: str, zero: bool = False) -> Info:
-    """Return every run's value by the axis asked for; other axes are spelled out in the ticks.
-
-    Of more than MOST_DISTINCT groups those with the highest accuracy. Raises NoDataError when no run has ended.
-    """
-    runs = finished_runs(findings)
-    across, within = findings.across, findings.within
-    others = [a for a in findings.axes if a not in (across, within)]
-    along = [a for a in (across, *others) if a]
-    places = findings.conditions[along].drop_duplicates() if along else None
-    if places is not None:
-        places = in_order(places, along)
-    keys = [tuple(row) for row in places.itertuples(index=False)] if places is not None else [()]
-    rows = list(zip(*(runs[a] for a in along), strict=True)) if along else [()] * len(runs)
-    measure = "validation_accuracy" if findings.has_validation else "test_accuracy"
-    keys, left_out = _selected(keys, rows, runs[measure])
-    kept = [key in keys for key in rows]
-    runs, rows = runs[kept], [key for key in rows if key in keys]
-    ticks = [_tick(findings.labels, along, key) for key in keys]
-    place_of = {key: number for number, key in enumerate(keys)}
-    marked = runs.assign(place=[place_of[key] for key in rows], level=runs[within] if within else "all")
-    columns = ["condition", "place", "level", "seed", "diverged"]
-    long = marked.melt(columns, list(names), "measure", "value").dropna(subset="value")
-    table = summarise(long, ["measure", "place", "level", "condition"], "value")
-    chosen = measure.removesuffix("_accuracy")
-    return Info(
-        runs=long,
-        table=table,
-        ticks=tuple(ticks),
-        title=title(along[0]) if len(along) == 1 else "",
-        within=within,
-        hues=tuple(levels(findings, within)) if within else ("all",),
-        labels=findings.labels,
-        names=names,
-        heading=heading,
-        unit=unit,
-        zero=zero,
-        source=f"{findings.source}. Every run a point; mean with 95 % Student-t interval."
-        + (
-            f" The {len(keys)} groups with the highest {chosen} accuracy; {left_out} more are in the tables."
-            if left_out
-            else ""
-        )
-        + ("" if zero else beyond([table])),
-    )
-
-
-def _selected(
-    keys: list[tuple[Any, ...]], rows: list[tuple[Any, ...]], values: pd.Series
-) -> tuple[list[tuple[Any, ...]], int]:
-    """The groups to show, in their order, and how many are left out."""
-    if len(keys) <= MOST_DISTINCT:
-        return keys, 0
-    mean = values.groupby(pd.Series(rows, index=values.index)).mean()
-    best = set(mean.nlargest(MOST_DISTINCT).index)
-    return [key for key in keys if key in best], len(keys) - len(best)
+def places(findings: Findings, runs: pd.DataFrame) -> Places:
+    """Lay conditions out along the axis asked for; of more than 12 groups those with the highest accuracy."""
+    chosen = layout(findings)
+    along = list(chosen.beside)
+    table = in_order(findings.conditions, along)
+    keys: list[tuple[Any, ...]] = [(level,) for level in chosen.hues]
+    key_of: dict[int, tuple[Any, ...]]
+    if not along:
+        key_of = {int(number): (chosen.hue[number],) for number in table.index}
+    else:
+        key_of = {int(number): tuple(table.at[number, axis] for axis in along) for number in table.index}
+        keys = list(dict.fromkeys(key_of.values()))
+    measure = "validation_accuracy" if runs["validation_accuracy"].notna().any() else "test_accuracy"
+    left_out = ""
+    if len(keys) > MOST_DISTINCT:
+        mean = runs[measure].groupby(runs["condition"].map(key_of)).mean()
+        best = set(mean.nlargest(MOST_DISTINCT).index)
+        left_out = f" The {len(best)} groups with the highest {measure.removesuffix('_accuracy')} accuracy; "
+        left_out += f"{len(keys) - len(best)} more are in the tables."
+        keys = [key for key in keys if key in best]
+    at, name = _positions(along, keys)
+    if not along and len(findings.axes) == 1:
+        name = title(findings.axes[0])
+        values = table[findings.axes[0]].groupby(chosen.hue).first()
+        ticks = [findings.labels.text(findings.axes[0], values[level]) for level in chosen.hues]
+    elif not along:
+        ticks = [words.replace(", ", "\n") for words in chosen.hues.values()]
+    else:
+        ticks = [_tick(findings.labels, along, key) for key in keys]
+    place = pd.Series({n: at[keys.index(key)] for n, key in key_of.items() if key in keys}, dtype="float64")
+    joined = len(along) == 1 and numeric(along[0])
+    return Places(chosen, place, dict(zip(at, ticks, strict=True)), name, joined, left_out)
 
 
 def draw(info: Info) -> Figure:
     """Draw one panel a measure."""
-    each = 0.95 if any("\n" in tick for tick in info.ticks) else 0
-    width = max(
-        3.4 if len(info.names) == 1 else 2.8,
-        each * len(info.ticks),
-        0.5 + 0.36 * len(info.ticks) * max(len(info.hues), 1.5),
-    )
-    panels = (len(info.names), 1) if width > WIDE else (1, len(info.names))  # wide ones below each other
-    # The legend beside the panels takes its room from them; for a paper it stands below.
-    width += 0 if style.for_paper() else LEGEND / panels[1]
-    figure, axes = style.grid(*panels, width, 2.9, sharey=True)
-    styles = style.looks(info.within, info.hues)
-    for ax, (measure, name) in zip(axes.ravel(), info.names.items(), strict=True):
-        for number, level in enumerate(info.hues):
-            offset = (number - (len(info.hues) - 1) / 2) * 0.8 / len(info.hues)
-            _draw_level(ax, info, measure, level, styles[level], offset)
-        ax.set_xticks(range(len(info.ticks)), info.ticks)
-        if max(map(len, info.ticks)) > 12:
-            ax.tick_params(axis="x", labelsize=6.5)
-        ax.set(
-            xlabel=info.title, ylabel="", xlim=(-0.6, len(info.ticks) - 0.4), title=name if len(info.names) > 1 else ""
-        )
-        ax.grid(False, axis="x")
-        if info.zero:
-            style.zero_line(ax)
-    for ax in axes[:, 0]:
-        ax.set_ylabel(info.unit)
-    if not info.zero:
-        style.keep_within(axes[0, 0])
-    handles: list[Any] = style.level_handles(info.within, styles, info.labels)
+    figure, axes = _panels(info)
+    for ax, panel in zip(axes.ravel(), info.panels, strict=True):
+        _draw_panel(ax, info, panel)
+    _share(axes, info.panels)
+    handles: list[Any] = list(info.places.layout.handles) if info.places.layout.beside else []
     for handle in handles:
         handle.set_linestyle("")
     if (info.table["n"] > 1).any():
-        handles.append(style.line_handle("mean, 95 % t-interval", marker="_", ms=9))
-    if info.runs["diverged"].any():
+        handles.append(style.line_handle(info.center, marker="_", ms=9))
+    fates = set(info.runs["fate"])
+    if "diverged" in fates:
         handles.append(style.line_handle("diverged run", color=style.BAD, marker="x", ls=""))
+    if "not reached" in fates:
+        handles.append(style.line_handle("not reached", color="0.4", marker="^", mfc="none", ls=""))
     return style.finish(figure, info.heading, info.source, handles)
 
 
-def _draw_level(ax: Axes, info: Info, measure: str, level: Any, look: style.Look, offset: float) -> None:
-    runs = info.runs[(info.runs["measure"] == measure) & (info.runs["level"] == level)]
-    width = 0.5 / len(info.hues)
-    x = runs["place"] + offset + style.jitter(runs["place"], runs["seed"], width / 2) - width / 4
-    points = runs.assign(x=x)
-    for lost, marker, color in ((False, look.marker, look.color), (True, "x", style.BAD)):
-        chosen = points[points["diverged"] == lost]
-        sns.scatterplot(
-            data=chosen,
-            x="x",
-            y="value",
-            ax=ax,
-            marker=marker,
-            color=color,
-            s=20,
-            alpha=0.75,
-            linewidth=1.2 if lost else 0,
-            legend=False,
-        )
-    table = info.table[(info.table["measure"] == measure) & (info.table["level"] == level)]
-    table = table[table["n"] > 1]
-    place = table["place"] + offset + width / 2 + 0.03
-    ax.errorbar(
-        place,
-        table["mean"],
-        yerr=table["high"] - table["mean"],
-        fmt="_",
-        color=look.color,
-        ms=8,
-        mew=2,
-        lw=1.4,
-        capsize=2,
+def _panels(info: Info) -> tuple[Figure, np.ndarray]:
+    """Panels as wide as the ticks and the points at each of them need; below one another where they are wide."""
+    ticks = info.places.ticks
+    line = max(len(line) for tick in ticks.values() for line in tick.split("\n"))
+    hues = len(info.places.layout.hues) if info.places.layout.beside else 1
+    each = max(CHARACTER * line + 0.2, 0.25 * max(hues, 2))
+    width = max(3.4 if len(info.panels) == 1 else 2.5, 0.7 + each * (max(ticks) - min(ticks) + 1))
+    fits = width * len(info.panels) <= WIDEST
+    rows, columns = (1, len(info.panels)) if fits else (len(info.panels), 1)
+    return style.grid(rows, columns, width, 2.7 if rows < 3 else 2.0)
+
+
+def _draw_panel(ax: Axes, info: Info, panel: Panel) -> None:
+    spots = info.places
+    several = list(spots.layout.hues) if spots.layout.beside else ["all"]
+    for number, level in enumerate(several):
+        offset = (number - (len(several) - 1) / 2) * 0.8 / len(several)
+        _draw_level(ax, info, panel.measure, None if level == "all" else level, offset, 0.5 / len(several))
+    ax.set_xticks(list(spots.ticks), list(spots.ticks.values()))
+    ax.set(
+        xlabel=spots.title,
+        ylabel=panel.unit,
+        xlim=(min(spots.ticks) - 0.6, max(spots.ticks) + 0.6),
+        title=panel.title if len(info.panels) > 1 else "",
     )
+    ax.grid(False, axis="x")
+    if panel.zero:
+        style.zero_line(ax)
+    if panel.percent:
+        style.keep_within(ax)
+    elif panel.whole:
+        ax.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10], integer=True))
+
+
+def _draw_level(ax: Axes, info: Info, measure: str, level: Any, offset: float, width: float) -> None:
+    """Draw the runs of a level; of all levels, each in its colour, where level is None."""
+    runs, table = (t[t["measure"] == measure] for t in (info.runs, info.table))
+    if level is not None:
+        runs, table = runs[runs["level"] == level], table[table["level"] == level]
+    for name, look in info.places.layout.looks.items():
+        chosen = runs[runs["level"] == name]
+        points = chosen.assign(
+            x=chosen["place"] + offset + style.jitter(chosen["place"], chosen["seed"], width / 2) - width / 4
+        )
+        for fate, rows in points.groupby("fate"):
+            marker, color = {"diverged": ("x", style.BAD), "not reached": ("^", look.color)}.get(
+                str(fate), (look.marker, look.color)
+            )
+            options: Any = {"facecolors": "none", "edgecolors": color} if fate == "not reached" else {"color": color}
+            lines = 0 if fate == "" else 1.2
+            ax.scatter(rows["x"], rows["value"], marker=marker, s=20, alpha=0.75, linewidths=lines, **options)
+        centers = table[(table["level"] == name) & (table["n"] > 1)].sort_values("place")
+        x = centers["place"] + offset + width / 2 + 0.03
+        error = (centers["high"] - centers["center"]).fillna(0)
+        ax.errorbar(x, centers["center"], yerr=error, fmt="_", color=look.color, ms=8, mew=2, lw=1.4, capsize=2)
+        if info.places.joined:
+            # A line to the mean of runs of which some diverged would show a course that no run took.
+            ax.plot(x, centers["center"].where(centers["whole"]), color=look.color, lw=0.8, alpha=0.6)
+
+
+def _share(axes: np.ndarray, panels: tuple[Panel, ...]) -> None:
+    """Give panels of one unit the same limits; name the unit once in a row, and the places once in a column."""
+    ends = [ax.get_ylim() for ax in axes.ravel()]
+    for place, ax in enumerate(axes.ravel()):
+        same = [n for n, panel in enumerate(panels) if panel.unit == panels[place].unit]
+        ax.set_ylim(min(ends[n][0] for n in same), max(ends[n][1] for n in same))
+        if axes.shape[0] == 1 and place and place - 1 in same:
+            ax.set_ylabel("")
+        if place < axes.shape[0] - 1:
+            ax.set_xlabel("")
+
+
+def _positions(along: list[str], keys: list[tuple[Any, ...]]) -> tuple[list[float], str]:
+    """Where the groups stand, at least 1 apart, and the title of the axis."""
+    even = [float(place) for place in range(len(keys))]
+    if len(along) != 1:
+        return even, ""
+    axis, values = along[0], [key[0] for key in keys]
+    if len(keys) < 2 or scale(axis, values) != "log":
+        return even, title(axis)
+    spaced = np.log10(values)
+    spaced = (spaced - spaced[0]) / np.diff(spaced).min()
+    if spaced[-1] > 2 * even[-1]:
+        return even, f"{title(axis)} (not to scale)"
+    return spaced.tolist(), title(axis)
 
 
 def _tick(labels: Labels, axes: list[str], key: tuple[Any, ...]) -> str:
-    if not axes:
-        return ""
     if len(axes) == 1:
         return labels.text(axes[0], key[0])
-    phrases = (labels.phrase(a, v) for a, v in zip(axes, key, strict=True))
-    return "\n".join(line for phrase in phrases for line in textwrap.wrap(phrase, LONGEST_LINE))
+    return "\n".join(labels.phrase(a, v) for a, v in zip(axes, key, strict=True))

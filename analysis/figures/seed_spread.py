@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from analysis import style
-from analysis.figures.common import NoDataError, finished_runs
+from analysis.figures.common import NoDataError, compared, finished_runs, in_order, layout
 from analysis.findings import Findings
 
 MOST_CONDITIONS = 30
@@ -35,9 +35,13 @@ def info(findings: Findings) -> Info:
     """Return the deviations and standard deviations of the final test accuracy.
 
     The interval of a standard deviation is the chi-squared one for normal values (Snedecor &
-    Cochran 1989, section 5.11). Raises NoDataError with one seed or more than 30 conditions.
+    Cochran 1989, section 5.11). Raises NoDataError with one seed, one or more than 30 conditions, and as
+    `common.compared` does.
     """
+    findings = compared(findings)
     runs = finished_runs(findings)
+    if runs["condition"].nunique() == 1:
+        raise NoDataError("one condition: the final accuracy shows its runs")
     groups = runs.groupby("condition")["test_accuracy"]
     several = groups.transform("count") > 1
     if not several.any():
@@ -47,6 +51,8 @@ def info(findings: Findings) -> Info:
         raise NoDataError(f"more than {MOST_CONDITIONS} conditions; see sd in summary.csv")
     table = runs.groupby("condition")["test_accuracy"].agg(["std", "count"]).reset_index()
     table.columns = ["condition", "sd", "n"]
+    order = [n for n in in_order(findings.conditions, layout(findings).beside).index if n in set(table["condition"])]
+    table = table.set_index("condition").loc[order].reset_index()
     df = table["n"] - 1
     table["low"] = table["sd"] * np.sqrt(df / stats.chi2.ppf(0.975, df))
     table["high"] = table["sd"] * np.sqrt(df / stats.chi2.ppf(0.025, df))

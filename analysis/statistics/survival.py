@@ -43,19 +43,6 @@ def reached(times: pd.DataFrame, unit: str = "epochs") -> Reached:
     return Reached(count, len(times), _median(times, unit), last)
 
 
-def survival_steps(times: pd.DataFrame, unit: str = "epochs") -> pd.DataFrame:
-    """Return the steps (time, share of the runs that have reached the threshold), from time 0.
-
-    The last step stands at the largest time seen, censored or not.
-    """
-    end = float(times[unit].max())
-    if not times["reached"].any():
-        return pd.DataFrame({"time": [0.0, end], "share": [0.0, 0.0]})
-    cdf = stats.ecdf(censored(times, unit)).cdf
-    share = np.concatenate([[0.0], cdf.probabilities, cdf.probabilities[-1:]])
-    return pd.DataFrame({"time": np.concatenate([[0.0], cdf.quantiles, [end]]), "share": share})
-
-
 def logrank_p(a: pd.DataFrame, b: pd.DataFrame) -> float:
     """Return the logrank p-value between two conditions.
 

@@ -7,9 +7,9 @@ import pytest
 
 from analysis import style
 from analysis.axes import Labels
-from analysis.figures import sensitivity
+from analysis.figures import convergence, final_accuracy
 from analysis.figures.common import NoDataError
-from analysis.figures.search import importance, lineage, parallel, slices
+from analysis.figures.search import importance, lineage, slices
 from analysis.findings import Findings, find
 from analysis.lineage import Stretch, path, perturbed, scheduled, stretches
 from analysis.results import read
@@ -93,11 +93,11 @@ def test_the_lineage_is_drawn_and_what_wants_one_value_a_member_is_not(populatio
     assert list(shown.table[shown.table["trial_id"] == "0001"]["source"]) == ["", "0000"]
     with style.theme():
         assert style.render(lineage.draw(shown), "png", dpi=40)
-    for module in (slices, parallel, importance):
+        names = [text for text in lineage.draw(shown).axes[0].texts if text.get_text()]
+    assert all(0 <= text.xy[1] <= 1 for text in names)  # pyright: ignore[reportAttributeAccessIssue]
+    for module in (slices, importance, convergence, final_accuracy):
         with pytest.raises(NoDataError, match="the lineage shows them"):
             module.info(population)
-    with pytest.raises(NoDataError, match="the lineage shows them"):
-        sensitivity.info(population, "lr", "")
 
 
 def test_other_searches_have_no_lineage(findings: dict[str, Findings]) -> None:

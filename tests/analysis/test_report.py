@@ -34,7 +34,7 @@ def printed(report: Report, width: int = 100) -> str:
 def test_figures_tables_and_pages_are_written(depth: Report) -> None:
     figures = sorted(p.name for p in (depth.out / "figures").iterdir())
     assert figures == sorted(f"{d.entry.name}.{k}" for d in depth.drawn for k in ("png", "svg"))
-    for name in ("convergence", "final_accuracy", "forest", "head_to_head", "survival"):
+    for name in ("convergence", "final_accuracy", "forest", "head_to_head", "epochs_to_accuracy"):
         assert f"{name}.svg" in figures
     tables = {p.stem for p in (depth.out / "tables").iterdir()}
     assert {"summary", "comparisons", "runs", "figure_convergence"} <= tables
@@ -101,11 +101,15 @@ def test_tables_of_an_earlier_report_do_not_stay(directories: dict[str, Path], t
     tables = tmp_path / "tables"
     (tables / "mine.csv").write_text("kept")
     assert (tables / "logrank.csv").exists()
-    assert (tables / "figure_interaction_means.csv").exists()
+    assert (tables / "figure_head_to_head_means.csv").exists()
+    for former in ("tables/figure_survival.csv", "figures/survival.svg"):  # of an earlier version
+        (tmp_path / former).touch()
     write_report(directories["single"], tmp_path, ())
     left = {p.name for p in tables.iterdir()}
     assert "mine.csv" in left
-    assert not {"logrank.csv", "comparisons.csv", "figure_interaction.csv", "figure_interaction_means.csv"} & left
+    gone = {"logrank.csv", "comparisons.csv", "figure_interaction.csv", "figure_head_to_head_means.csv"}
+    assert not (gone | {"figure_survival.csv"}) & left
+    assert not (tmp_path / "figures" / "survival.svg").exists()
 
 
 def test_every_number_drawn_is_in_a_table(depth: Report) -> None:
@@ -237,7 +241,7 @@ def test_what_a_search_trained_to_its_end_stands_first(findings: dict[str, Findi
 def test_figures_left_out_for_one_reason_are_said_once(depth: Report) -> None:
     page = (depth.out / "report.html").read_text()
     assert page.count("the study is a grid, not a search") == 1
-    assert "Search history, Search: what it spent, " in page
+    assert "Search history, Search: slices, " in page
 
 
 def test_a_path_with_brackets_is_printed_as_it_is(directories: dict[str, Path], tmp_path: Path) -> None:
@@ -252,7 +256,9 @@ def test_a_figure_that_raises_does_not_cost_the_verdict(
     def breaks(shown: object) -> Figure:
         raise ZeroDivisionError("division by zero\nand more")
 
-    monkeypatch.setattr("analysis.report.CATALOGUE", (CATALOGUE[0], replace(CATALOGUE[4], draw=breaks)))
+    entries = {entry.name: entry for entry in CATALOGUE}
+    broken = replace(entries["final_accuracy"], draw=breaks)
+    monkeypatch.setattr("analysis.report.CATALOGUE", (entries["convergence"], broken))
     monkeypatch.setattr("analysis.report.failed", FAILED)
     report = write_report(directories["single"], tmp_path, ("svg",))
     assert [drawn.entry.name for drawn in report.drawn] == ["convergence"]

@@ -106,6 +106,7 @@ def _draw_values(ax: Axes, info: Info, axis: str, dark: object) -> None:
         ax.plot([each.start, each.end], [each.values[axis]] * 2, color=dark, lw=2, solid_capstyle="butt")
     ax.set_yscale("log" if scale(axis, table[axis]) == "log" else "linear")
     ax.set(ylabel=title(axis))
+    ax.autoscale_view()
     last = table.groupby("trial_id").tail(1)
     _name_ends(ax, {_name(name): float(value) for name, value in zip(last["trial_id"], last[axis], strict=True)})
 
@@ -115,10 +116,14 @@ def _name_ends(ax: Axes, ends: Mapping[str, float]) -> None:
     named: dict[float, list[str]] = {}
     for name, value in sorted(ends.items(), key=lambda each: each[1]):
         named.setdefault(value, []).append(name)
-    height = -1.0
-    for value, names in named.items():
-        own = ax.transAxes.inverted().transform(ax.transData.transform((1.0, value)))[1]
-        height = max(own, height + NAME_HEIGHT)
+    own = [ax.transAxes.inverted().transform(ax.transData.transform((1.0, value)))[1] for value in named]
+    top = 1.0
+    for place in range(len(own) - 1, -1, -1):  # down from the top, then up from what lies below
+        top = own[place] = min(own[place], top)
+        top -= NAME_HEIGHT
+    for place in range(1, len(own)):
+        own[place] = max(own[place], own[place - 1] + NAME_HEIGHT)
+    for height, names in zip(own, named.values(), strict=True):
         place = (1.0, height)
         ax.annotate(", ".join(names), place, (2, 0), "axes fraction", "offset points", va="center", fontsize=7)
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from analysis import style
-from analysis.figures import forest, head_to_head, interaction
-from analysis.figures.catalogue import CATALOGUE
+from analysis.figures import convergence, forest, head_to_head, interaction
 from analysis.figures.common import NoDataError
 from analysis.findings import Findings, find
 from analysis.results import read
@@ -34,16 +33,16 @@ def test_head_to_head_without_a_question_is_the_baseline_s(findings: dict[str, F
 def test_head_to_head_of_two_budgets_is_the_gain_of_the_longer_run_by_run(findings: dict[str, Findings]) -> None:
     found = findings["epochs"]
     shown = head_to_head.info(found)
-    assert shown.labels == (("13 epochs", "25 epochs"),)
+    assert shown.labels == (("51 epochs", "25 epochs"),)
     table = shown.table[shown.table["measure"] == "test_accuracy"]
-    assert (table["epoch"].min(), table["epoch"].max()) == (13, 25)
+    assert (table["epoch"].min(), table["epoch"].max()) == (25, 51)
     assert (table.iloc[0][["difference"]] == 0).all()
     runs = found.runs.pivot(index="seed", columns="epochs", values="test_accuracy")
     last = table.iloc[-1]
-    assert last["difference"] == pytest.approx((runs[13] - runs[25]).mean())
-    assert (last["low"], last["high"]) == pytest.approx(mean_interval((runs[13] - runs[25]).to_numpy()))
+    assert last["difference"] == pytest.approx((runs[51] - runs[25]).mean())
+    assert (last["low"], last["high"]) == pytest.approx(mean_interval((runs[51] - runs[25]).to_numpy()))
     assert table["method"].unique().tolist() == ["paired"]
-    assert shown.titles == ("epoch 13 minus later, run by run",)
+    assert shown.titles == ("since epoch 25, run by run",)
 
 
 def test_forest_has_every_comparison_with_its_verdict(findings: dict[str, Findings]) -> None:
@@ -76,11 +75,23 @@ def test_head_to_head_of_a_study_that_declares_nothing_says_so(tmp_path: Path) -
         head_to_head.info(find(read(simulate(tmp_path, study))))
 
 
-def test_numbers_of_epochs_are_whole_on_the_axis(findings: dict[str, Findings]) -> None:
-    budget = next(entry for entry in CATALOGUE if entry.name == "budget")
-    with style.theme():
-        figure = budget.draw(budget.info(findings["epochs"]))
-    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["13", "25", "51"]
+def test_the_sides_have_the_colours_of_the_other_figures(findings: dict[str, Findings]) -> None:
+    shown, other = head_to_head.info(findings["depth"]), convergence.info(findings["depth"])
+    assert shown.looks == ((other.layout.looks[True], other.layout.looks[False]),)
+
+
+def test_head_to_head_of_many_comparisons_takes_none_at_random(findings: dict[str, Findings]) -> None:
+    with pytest.raises(NoDataError, match="none of the comparisons"):
+        head_to_head.info(findings["learning_rate"])
+
+
+def test_an_interaction_has_no_cells_that_do_not_train(tmp_path: Path) -> None:
+    study = Simulation(
+        space={"lr": {"grid": [0.01, 0.1, 1.0]}, "batch_norm": {"grid": [False, True]}},
+        compare={"across": "lr", "within": "batch_norm"},
+        diverges=lambda c, seed: c["lr"] >= 1,
+    )
+    assert interaction.info(find(read(simulate(tmp_path, study)))).places == (0.01, 0.1)
 
 
 def test_forest_counts_what_it_leaves_out(findings: dict[str, Findings]) -> None:
@@ -121,8 +132,5 @@ def test_differences_beyond_100_points_are_said(findings: dict[str, Findings], t
     assert "beyond" not in forest.info(findings["depth"]).source
     with style.theme():
         low, high = forest.draw(shown).axes[0].get_xlim()
-        side = interaction.draw(interaction.info(found)).axes[0].get_ylim()
     assert low >= -104
     assert high <= 104
-    assert side[0] >= -2
-    assert side[1] <= 102

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis.statistics.survival import logrank_p, reached, survival_steps
+from analysis.statistics.survival import logrank_p, reached
 
 
 def times(epochs: list[int], censored_from: int = 25) -> pd.DataFrame:
@@ -38,15 +38,7 @@ def test_median_in_steps() -> None:
 def test_median_uses_kaplan_meier_not_a_plain_median() -> None:
     # One run stopped (was censored) at epoch 2 before the others: 1/2 of the rest at epoch 4.
     table = pd.DataFrame({"epochs": [2, 4, 6], "reached": [False, True, True]})
-    steps = survival_steps(table)
     assert reached(table).median == 4
-    assert steps["share"].tolist() == pytest.approx([0.0, 0.0, 0.5, 1.0, 1.0])
-
-
-def test_steps_start_at_zero_and_end_at_the_last_time() -> None:
-    steps = survival_steps(times([3, 25]))
-    assert steps.iloc[0].tolist() == [0, 0]
-    assert steps.iloc[-1].tolist() == [25, 0.5]
 
 
 def test_logrank_agrees_with_scipy_without_censoring() -> None:
