@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import ray
 from ray import tune
+from ray.tune.result import DONE, NODE_IP, PID, TRAINING_ITERATION, TRIAL_ID
 
 from study.contract.axes import Configuration, Value
 from study.contract.files import FORMAT, STATE_FILE
@@ -29,6 +30,19 @@ from study.tuning.state_files import load_newest_state, load_state, save_state
 
 if TYPE_CHECKING:
     from study.training.loop import EpochResult, Training
+
+
+# What Ray Tune itself goes by.
+_NEEDED = frozenset({DONE, TRAINING_ITERATION, TRIAL_ID, PID, NODE_IP})
+
+
+def let_go(result: dict[str, Any]) -> None:
+    """Take out of a result what nobody needs any more.
+
+    Ray Tune keeps the last result of every trial, and that of its newest checkpoint, to the end of the session.
+    """
+    for name in result.keys() - _NEEDED:
+        del result[name]
 
 
 class RunConfig(TypedDict):
@@ -153,8 +167,13 @@ class PackTrainable(tune.Trainable):
         described, self._computation = self._computation, None
         return {"lines": lines, "computation": described, "done": training.finished, **_means(results)}
 
+    def log_result(self, result: dict[str, Any]) -> None:
+        """Remember the result that goes to the driver now."""
+        self._result = result
+
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """The state of every run, and the rows so far, as one file."""
+        """The state of every run, and the rows so far, as one file; Ray adds the last result, which the driver has."""
+        let_go(self._result)
         training = self._begun()
         content = Checkpoint(
             format=FORMAT,
@@ -191,6 +210,7 @@ class PackTrainable(tune.Trainable):
         self._validation: list[list[float]] = [[] for _ in self._pack["runs"]]
         self._lines: list[tuple[str, EpochLine]] = []
         self._computation: dict[str, str] | None = None
+        self._result: dict[str, Any] = {}
 
     def _begun(self) -> "Training":
         if self._training is None:
