@@ -14,7 +14,6 @@ from ray.tune.experiment import Trial
 from study.contract.records import EpochLine
 from study.plan.packs import Pack
 from study.results.ledger import Ledger
-from study.tuning.trainable import let_go
 
 _LONGEST_ERROR = 4000
 _OUT_OF_MEMORY = ("OutOfMemoryError", "RAY_memory_usage_threshold")  # what Ray's memory monitor says
@@ -142,16 +141,6 @@ class LedgerCallback(tune.Callback):
 
     def _pack_of(self, trial: Trial) -> Pack:
         return self._packs[trial.config["pack"]["pack_id"]]
-
-
-class LettingGo(tune.Callback):
-    """The last callback: nobody after it reads what a pack has measured, which Ray Tune would keep."""
-
-    def on_trial_result(
-        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
-    ) -> None:
-        """All other callbacks have had the result."""
-        let_go(result)
 
 
 def _advised(error: str, pack: Pack, cpus: float) -> str:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import ray
 from ray import tune
-from ray.tune.result import DONE, NODE_IP, PID, TRAINING_ITERATION, TRIAL_ID
 
 from study.contract.axes import Configuration, Value
 from study.contract.files import FORMAT, STATE_FILE
@@ -32,17 +31,8 @@ if TYPE_CHECKING:
     from study.training.loop import EpochResult, Training
 
 
-# What Ray Tune itself goes by.
-_NEEDED = frozenset({DONE, TRAINING_ITERATION, TRIAL_ID, PID, NODE_IP})
-
-
-def let_go(result: dict[str, Any]) -> None:
-    """Take out of a result what nobody needs any more.
-
-    Ray Tune keeps the last result of every trial, and that of its newest checkpoint, to the end of the session.
-    """
-    for name in result.keys() - _NEEDED:
-        del result[name]
+# Of a result, what Ray Tune need not keep beside every checkpoint: the driver has it already.
+_HAD = ("lines", "computation", "config")
 
 
 class RunConfig(TypedDict):
@@ -173,7 +163,8 @@ class PackTrainable(tune.Trainable):
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """The state of every run, and the rows so far, as one file; Ray adds the last result, which the driver has."""
-        let_go(self._result)
+        for name in _HAD:
+            self._result.pop(name, None)
         training = self._begun()
         content = Checkpoint(
             format=FORMAT,

@@ -17,7 +17,7 @@ from study.plan.planned import RunKey
 from study.results.ledger import Ledger
 from study.results.paths import ResultsDirectory
 from study.space import Study
-from study.tuning.callback import LedgerCallback, LettingGo, Listener
+from study.tuning.callback import LedgerCallback, Listener
 from study.tuning.checkpoints import StateRef
 from study.tuning.tensorboard import TensorBoard
 from study.tuning.trainable import Images, PackSettings, PackTrainable, config_of
@@ -98,7 +98,7 @@ def make_tuner(
                 num_to_keep=study.checkpoint.keep,
                 checkpoint_at_end=True,
             ),
-            callbacks=[*callbacks, JsonLoggerCallback(), CSVLoggerCallback(), LettingGo()],
+            callbacks=[*callbacks, JsonLoggerCallback(), CSVLoggerCallback()],
             verbose=0,
         ),
     )
