@@ -9,8 +9,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from study.phrasing import counted, duration, ranges
-from study.standing import Best, Row, Spread, Standing
+from study.terminal.phrasing import counted, duration, ranges
+from study.terminal.standing import Best, Row, Spread, Standing
 
 MOST_ROWS = 12
 LINES_BESIDE_ROWS = 7
