@@ -73,7 +73,7 @@ def _one_seed(findings: Findings) -> Advice | None:
         return None
     command = command_for(findings.results, FEW)
     text = f"{_seeds(findings, FEW - 1)} would tell differences of several points from chance. "
-    return command and Advice(text + _cost_of_looking(findings), command)
+    return Advice(text + _cost_of_looking(findings), command) if command else None
 
 
 def _seeds(findings: Findings, more: int) -> str:

@@ -47,9 +47,10 @@ def asked(findings: Findings) -> list[Group]:
     for family in ASKED if len(table) else ():
         rows = table[table["family"] == family]
         for key, members in rows.groupby("b" if family == "baseline" else "name", sort=False):
-            heading = _against(members.iloc[0], findings) if family == "baseline" else f"Declared: {key}"
+            at_once = family == "baseline" and members["n_b"].nunique() == 1
+            heading = _against(members.iloc[0], findings, at_once) if family == "baseline" else f"Declared: {key}"
             without = members["verdict"] == "no data"
-            lines = [_line(row, findings, shared) for row in members[~without].to_dict("records")]
+            lines = [_line(row, findings, shared, at_once) for row in members[~without].to_dict("records")]
             lines.sort(key=lambda line: line.kind == "undecided")
             lines += _no_data(members[without], findings)
             groups.append(Group(heading, tuple(lines)))
@@ -71,6 +72,8 @@ def reading(findings: Findings) -> str:
     if "larger" in verdicts or "smaller" in verdicts:
         false = f"is any of the {len(verdicts)} verdicts" if len(verdicts) > 1 else "is the verdict"
         said.append(f"In at most {_promise(findings)} of studies {false} false.")
+    if len({each.look for each in findings.judged if each.low == each.low}) > 1:
+        said.append("A verdict keeps the numbers of the look that reached it.")
     if any(pair.paired for pair, _ in findings.verdicts):
         said.append("Numbers of epochs are compared run by run: the shorter run is the beginning of the longer.")
     return " ".join([*said, *(f"{note[0].upper()}{note[1:]}." for note in _shared_notes(findings))])
@@ -143,13 +146,18 @@ def sentence(row: Mapping[Any, Any], findings: Findings) -> str:
     return f"{a} against {b}: undecided ({difference} so far)"
 
 
-def _against(row: pd.Series, findings: Findings) -> str:
+def _against(row: pd.Series, findings: Findings, at_once: bool) -> str:
+    """The heading of the comparisons with a baseline, with its mean where all of them saw the same runs of it."""
     b = findings.label(int(row["b"]))
-    return f"Against {b}" if math.isnan(row["mean_b"]) else f"Against {b} ({row['mean_b']:.2f} %, n = {row['n_b']})"
+    told = at_once and not math.isnan(row["mean_b"])
+    return f"Against {b} ({row['mean_b']:.2f} %, n = {row['n_b']})" if told else f"Against {b}"
 
 
-def _line(row: Mapping[Any, Any], findings: Findings, shared: Sequence[str]) -> Line:
-    """A comparison with its verdict; shared: the notes that stand below all of them."""
+def _line(row: Mapping[Any, Any], findings: Findings, shared: Sequence[str], at_once: bool) -> Line:
+    """A comparison with its verdict; shared: the notes that stand below all of them.
+
+    at_once: whether the heading holds the baseline's numbers; else verdicts were reached at different looks.
+    """
     a, b = findings.label(int(row["a"])), findings.label(int(row["b"]))
     row = {**row, "note": "" if row["note"] in shared else row["note"]}
     said, kind = words.verdict(row, findings.question.meaningful, findings.question.most), words.kind(row)
@@ -158,10 +166,10 @@ def _line(row: Mapping[Any, Any], findings: Findings, shared: Sequence[str]) -> 
         return Line(a if baseline else f"{a} against {b}", said, kind)
     low, high = row["joint_interval"]
     span = "" if math.isnan(low) else f" {words.interval(low, high)}"
-    if baseline:
-        text = f"{a} ({row['mean_a']:.2f} %, n = {row['n_a']}): {words.change(row['difference'])}{span}"
-        return Line(text, said, kind)
     numbers = f"{row['mean_a']:.2f} against {row['mean_b']:.2f} %, n = {row['n_a']} and {row['n_b']}"
+    if baseline:
+        numbers = f"{row['mean_a']:.2f} %, n = {row['n_a']}" if at_once else numbers
+        return Line(f"{a} ({numbers}): {words.change(row['difference'])}{span}", said, kind)
     return Line(f"{a} {_apart(row['difference'])} {b} ({numbers}){span}", said, kind)
 
 
