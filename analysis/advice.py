@@ -1,6 +1,7 @@
-"""What would decide the undecided comparisons: how many seeds, how long that takes here, and the command."""
+"""What to do next: finish the study, or add the seeds that would decide more; with their time and the command."""
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import pandas as pd
 
 from analysis import words
 from analysis.findings import Findings
-from analysis.ledger import counted
+from analysis.ledger import OPEN, counted
 from analysis.results import Results
 from analysis.statistics.looks import promised_error
 from analysis.statistics.verdicts import ALPHA
@@ -17,24 +18,37 @@ from analysis.statistics.verdicts import ALPHA
 _DROPPED = ("--resume", "--extend")
 
 
+FEW = 5  # seeds that show effects of several points
+
+
 @dataclass(frozen=True)
 class Advice:
-    """How to decide more, in words, and the command for it."""
+    """What to do next, in words, and the command for it."""
 
     text: str
     command: str
 
 
 def advice(findings: Findings) -> Advice | None:
-    """Return what would decide more comparisons.
+    """Return how to finish the study, and of one that is finished, what would decide more comparisons.
 
-    None where all are decided, no realistic number of seeds would, or the study itself adds seeds; nor before the runs
-    that it asks for have ended.
+    None where all are decided, no realistic number of seeds would, or the study still runs or adds seeds by itself.
     """
-    table = findings.comparisons
-    open_runs = findings.results.runs["state"].isin(["planned", "running", "interrupted"])
-    if findings.results.in_flight or open_runs.any() or findings.looks < findings.plan.planned:
+    if findings.results.in_flight:
         return None
+    if findings.results.runs["state"].isin(OPEN).any():
+        command = _last_command(findings.results)
+        kept = command and [word for word in command if word not in _DROPPED]
+        how = "--extend" if command and "--extend" in command else "--resume"
+        return Advice("To finish it:", shlex.join([*kept, how])) if kept else None
+    if findings.looks < findings.plan.planned:
+        return None
+    return _one_seed(findings) or _undecided(findings)
+
+
+def _undecided(findings: Findings) -> Advice | None:
+    """The seeds that would decide what is undecided."""
+    table = findings.comparisons
     rows = table[(table["verdict"] == "undecided") & (table["more"] <= words.REALISTIC_SEEDS)] if len(table) else table
     if rows.empty:
         return None
@@ -44,14 +58,30 @@ def advice(findings: Findings) -> Advice | None:
     if command is None:
         return None
     which = "the undecided comparison" if len(rows) == 1 else f"{len(rows)} undecided comparisons"
-    takes = seconds_of(findings, more)
-    cost = "" if takes is None else f", about {words.duration(takes)} here"
     text = (
-        f"{counted(more, 'more seed')} of every configuration{cost}, would decide {which} at even odds "
+        f"{_seeds(findings, more)} would decide {which} at even odds "
         f"(half of what the data leave possible: {words.range_of_seeds(hardest['more_low'], hardest['more_high'])}). "
         f"{_cost_of_looking(findings)}"
     )
     return Advice(text, command)
+
+
+def _one_seed(findings: Findings) -> Advice | None:
+    """Further seeds where there is one of each, so that nothing can be told from chance."""
+    counts = findings.runs.loc[findings.runs["complete"]].groupby("condition").size()
+    if len(counts) < 2 or counts.max() > 1 or findings.question.searches:
+        return None
+    command = command_for(findings.results, FEW)
+    text = f"{_seeds(findings, FEW - 1)} would tell differences of several points from chance. "
+    return Advice(text + _cost_of_looking(findings), command) if command else None
+
+
+def _seeds(findings: Findings, more: int) -> str:
+    """So many more seeds, and how long they take: '4 more seeds of every configuration (about 2 minutes here)'."""
+    which = "confirmed configuration" if findings.winners else "configuration"
+    takes = seconds_of(findings, more)
+    cost = "" if takes is None else f" (about {words.duration(takes)} here)"
+    return f"{counted(more, 'more seed')} of every {which}{cost}"
 
 
 def extended(findings: Findings) -> str:
@@ -71,12 +101,13 @@ def extended(findings: Findings) -> str:
 
 
 def _cost_of_looking(findings: Findings) -> str:
-    then = 100 * promised_error(ALPHA, findings.looks + 1, findings.plan.planned)
-    return (
-        f"Seeds that are added because a study came out undecided were not planned: such studies make a false claim in "
-        f"at most {then:.3g} %, no longer {100 * findings.promised_error:.3g} %. seeds: {{start: 5, most: 40}} plans "
-        "for it and keeps 5 %."
-    )
+    """What a look without a plan does to the promise; nothing where nothing is judged."""
+    if not findings.judged:
+        return ""
+    now, then = (100 * promised_error(ALPHA, findings.looks + more, findings.plan.planned) for more in (0, 1))
+    said = f"Added afterwards, they let at most {then:.3g} % of studies make a false claim, no longer {now:.3g} %."
+    planned = findings.question.most or findings.winners
+    return said if planned else f"{said} seeds: {{start: 5, most: 40}} plans them and keeps 5 %."
 
 
 def seconds_of(findings: Findings, seeds: int) -> float | None:
@@ -86,6 +117,8 @@ def seconds_of(findings: Findings, seeds: int) -> float | None:
     processes as trained at once.
     """
     trained = findings.runs[findings.runs["complete"] & ~findings.runs["derived"].astype(bool)]
+    if findings.winners:
+        trained = trained[trained["condition"].isin([each.condition for each in findings.winners])]
     log = findings.results.log
     if trained.empty or log.empty:
         return None
@@ -102,25 +135,30 @@ def _at_once(log: pd.DataFrame) -> int:
 
 
 def command_for(results: Results, seeds: int) -> str | None:
-    """The last session's command with that many seeds of every configuration in all.
+    """The last session's command with that many seeds of every configuration in all; of a search, of those confirmed.
 
     None where no session's command is known, or it cannot be taken apart.
     """
-    command = results.sessions[-1].get("command") if results.sessions else None
-    if not isinstance(command, str):
+    split, wanted = _last_command(results), _setting(results.study, seeds)
+    if split is None or wanted is None:
         return None
+    return shlex.join([*_without_seeds(split, wanted), "--extend", "--set", wanted])
+
+
+def _last_command(results: Results) -> list[str] | None:
+    """The words of the last session's command; None where it is not known."""
+    command = results.sessions[-1].get("command") if results.sessions else None
     try:
-        split = shlex.split(command)
+        return shlex.split(command) or None if isinstance(command, str) else None
     except ValueError:
         return None
-    wanted = _setting(results.study.get("seeds"), seeds)
-    if not split or wanted is None:
-        return None
-    return shlex.join([*_without_seeds(split), "--extend", "--set", wanted])
 
 
-def _setting(asked: Any, seeds: int) -> str | None:
+def _setting(study: Mapping[str, Any], seeds: int) -> str | None:
     """What --set is given: a count for a count, the list with further seeds for a list, None for anything else."""
+    if study.get("confirm"):
+        return f"confirm.seeds={seeds}"
+    asked = study.get("seeds")
     if isinstance(asked, dict) and "most" in asked:
         return f"seeds.most={seeds}"
     if isinstance(asked, int) and not isinstance(asked, bool):
@@ -134,19 +172,21 @@ def _setting(asked: Any, seeds: int) -> str | None:
     return f"seeds=[{', '.join(map(str, [*asked, *more]))}]"
 
 
-def _without_seeds(given: list[str]) -> list[str]:
+def _without_seeds(given: list[str], wanted: str) -> list[str]:
     """The words of a command without what says how a session goes on, and without an earlier number of seeds."""
     kept: list[str] = []
     skip = False
     for word, following in zip(given, [*given[1:], ""], strict=True):
         if skip:
             skip = False
-        elif word == "--set" and _of_seeds(following):
+        elif word == "--set" and _sets(following, wanted):
             skip = True
-        elif word not in _DROPPED and not (word.startswith("--set=") and _of_seeds(word.removeprefix("--set="))):
+        elif word not in _DROPPED and not (word.startswith("--set=") and _sets(word.removeprefix("--set="), wanted)):
             kept.append(word)
     return kept
 
 
-def _of_seeds(setting: str) -> bool:
-    return setting.partition("=")[0].strip().partition(".")[0] == "seeds"
+def _sets(setting: str, wanted: str) -> bool:
+    """Whether a setting is replaced by the one that is wanted: confirm.seeds by itself, seeds in all its forms."""
+    key, new = (text.partition("=")[0].strip() for text in (setting, wanted))
+    return key == new or key.partition(".")[0] == new.partition(".")[0] == "seeds"

@@ -1,20 +1,25 @@
 """What each figure and table shows, in a sentence for the report, and how its numbers are made."""
 
+SHARED_TIME = "shared among runs that train together, on a machine that may have been busy"
+
 CAPTIONS = {
-    "forest": "Each row is a difference of two conditions; the verdict is read off the thin line.",
-    "final_accuracy": "Final test accuracy as the study declared it, and training minus test; a point is a run.",
+    "forest": "Each row is a difference of two configurations. The verdict is read off the thin line, which is the one "
+    "to quote; the thick one holds for that difference alone.",
+    "final_accuracy": "Final accuracy, as the study declared it; every point is a run.",
     "convergence": "Accuracy and training loss after each epoch: train dashed, test solid.",
-    "head_to_head": "Two conditions and their difference by epoch; of two numbers of epochs, the gain since the first.",
+    "head_to_head": "Two configurations and their difference; bands hold for each epoch by itself, and are no verdict.",
     "interaction": "Whether the effect of one axis depends on the other: its size at each value of that.",
     "epochs_to_accuracy": "The first epoch with a test accuracy of so much; every point is a run.",
     "convergence_steps": "The curves by epoch against SGD steps.",
-    "convergence_seconds": "The curves by epoch against the training time of a run, its share of the time of the runs "
-    "beside it.",
+    "convergence_seconds": f"The curves by epoch against the training time of a run: {SHARED_TIME}.",
+    "generalisation_gap": "Training minus test accuracy, final values as the study declared them.",
     "seed_spread": "How far runs that differ in nothing but the seed lie apart.",
     "search_history": "The objective of every configuration in the order they were tried.",
     "search_slices": "The objective against each axis.",
+    "search_parallel": "One line a configuration through its settings to its objective.",
     "search_importance": "Share of the objective's variance that each axis explains.",
     "search_rungs": "Every configuration's objective until the scheduler stopped it.",
+    "search_spent": "Model-epochs by what became of the configurations.",
     "search_lineage": "The values that each member of the population trained with, and who went on from whose state.",
     "timeline": "Which pack of runs trained on which device; numbers are configurations, gaps are idle time.",
 }
@@ -29,16 +34,19 @@ TABLES = {
         "What the search spent",
         "Model-epochs by what became of the configurations; confirmed ones were trained again with fresh seeds.",
     ),
-    "summary": ("Summary", "Means ± standard deviations over the finished runs."),
+    "summary": ("Summary", f"Means ± standard deviations over the finished runs. Seconds: {SHARED_TIME}."),
     "comparisons": (
         "Comparisons",
-        "The verdict's interval is the one that it was read off; Welch's joint interval and what it says of the "
-        "meaningful difference stand beside it as a check. Exploratory pairs are not judged.",
+        "Quote the interval of the verdict, which it was read off. The joint interval and what it says of the "
+        "meaningful difference are a check by a plainer method.",
     ),
-    "other_measures": ("The same comparisons in other measures", "No verdict is read off these."),
+    "other_measures": (
+        "The same comparisons in other measures",
+        "No verdict is read off these; their intervals hold together (Bonferroni).",
+    ),
     "time_to_accuracy": (
         "Time to an accuracy",
-        "Kaplan-Meier medians over runs; '> E' where fewer than half reached it. Seconds are those of a run.",
+        f"Kaplan-Meier medians over runs; '> E' where fewer than half reached it. Seconds: {SHARED_TIME}.",
     ),
     "logrank": ("Logrank tests of epochs to an accuracy", "p adjusted by Holm over the family."),
     "runs": (
@@ -52,20 +60,20 @@ TABLES = {
 SHOWN = {
     "confirmed": ("configuration", "role", "selected_with", "n_search", "confirmed_mean", "n", "optimism"),
     "summary": (
-        *("configuration", "n", "runs", "diverged", "test_accuracy_mean", "test_accuracy_low"),
+        *("configuration", "n", "runs", "diverged", "validation_accuracy_mean"),
+        *("test_accuracy_mean", "test_accuracy_low"),
         *("train_accuracy_mean", "selected_accuracy_mean", "gap_mean", "aulc_mean"),
         *("epochs_to_T", "seconds", "train_accuracy_low", "train_loss_mean"),
     ),
     "comparisons": (
-        *("a", "b", "difference", "joint_interval_low", "verdict", "more", "interval_low"),
+        *("a", "b", "difference", "joint_interval_low", "verdict", "more"),
         *("check_interval_low", "check", "method", "p_adjusted", "improvement", "effect"),
-        *("paired_interval_low", "correlation", "mean_a", "mean_b", "n_a", "n_b", "family"),
-        *("family_size", "p_margin", "level", "look", "p", "note"),
+        *("mean_a", "mean_b", "n_a", "n_b", "family", "look", "note"),
     ),
     "other_measures": (
-        *("measure", "a", "b", "difference", "interval_low", "check_interval_low"),
-        *("method", "p_adjusted", "improvement", "effect", "paired_interval_low"),
-        *("correlation", "mean_a", "mean_b", "n_a", "n_b", "family"),
+        *("measure", "a", "b", "difference", "check_interval_low"),
+        *("method", "p_adjusted", "improvement", "effect"),
+        *("mean_a", "mean_b", "n_a", "n_b", "family"),
     ),
     "runs": (
         *("trial_id", "configuration", "seed", "state", "derived", "epochs_done", "test_accuracy", "train_accuracy"),
@@ -82,13 +90,10 @@ TITLES = {
     "model_epochs": "model-epochs",
     "share": "share (%)",
     "text": "median epochs",
-    "interval_low": "95 % interval",
     "joint_interval_low": "interval of the verdict",
-    "check_interval_low": "Welch, joint",
-    "check": "Welch says",
+    "check_interval_low": "joint 95 % interval",
+    "check": "it says",
     "more": "more seeds, about",
-    "p_margin": "p against d",
-    "paired_interval_low": "95 % paired interval",
     "n_a": "n of a",
     "n_b": "n of b",
     "mean_a": "mean of a",
@@ -98,6 +103,7 @@ TITLES = {
     "effect": "effect (sd)",
     "gap_mean": "gap (points)",
     "aulc_mean": "AULC (%)",
+    "validation_accuracy_mean": "validation accuracy (%)",
     "test_accuracy_mean": "test accuracy (%)",
     "train_accuracy_mean": "train accuracy (%)",
     "selected_accuracy_mean": "selected accuracy (%)",
@@ -127,5 +133,5 @@ METHODS = (
     "effect is the difference in pooled standard deviations; paired: over the common seeds.",
     "AULC is the area under the test accuracy over epochs 1..E, divided by E − 1. The gap is "
     "training minus test accuracy. Diverged runs stay in every mean accuracy; a mean loss that holds one is not given.",
-    "Seconds are a run's share of the time that its process spent on training and accuracies.",
+    f"Seconds are a run's share of the time that its process spent on training and accuracies: {SHARED_TIME}.",
 )

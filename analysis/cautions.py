@@ -5,13 +5,13 @@ from typing import Any, cast
 
 import pandas as pd
 
+from analysis import words
 from analysis.advice import extended
-from analysis.axes import numeric, title
+from analysis.axes import STAGE, numeric, title
 from analysis.findings import Findings
 from analysis.ledger import counted
 from analysis.statistics.comparison import compare, half_width
 from analysis.statistics.families import same_runs
-from analysis.words import BEYOND
 from study.contract.axes import AXES
 
 FEW_SEEDS = 5
@@ -85,16 +85,12 @@ def _runs(findings: Findings) -> list[str]:
     failed = runs[runs["state"] == "failed"]
     for error, group in failed.groupby(failed["error"].fillna("unknown error").astype(str)):
         first = (str(error).strip().splitlines() or ["unknown error"])[-1][:160]
-        lines.append(f"{_of_configurations(group)} failed: {first}")
-    open_states = {
-        "planned": "not started yet" if findings.results.in_flight else "did not start",
-        "running": "not finished yet",
-        "interrupted": "interrupted before the end",
-    }
+        lines.append(f"{_of_configurations(findings, group)}: failed: {first}")
+    open_states = {"planned": "not begun", "running": "not finished yet", "interrupted": "interrupted before the end"}
     for state, said in open_states.items():
         group = runs[runs["state"] == state]
         if len(group):
-            lines.append(f"{_of_configurations(group)} {said}")
+            lines.append(f"{_of_configurations(findings, group)}: {said}")
     stopped = int((runs["state"] == "stopped").sum())
     if stopped:
         lines.append(
@@ -104,10 +100,13 @@ def _runs(findings: Findings) -> list[str]:
     return lines
 
 
-def _of_configurations(group: pd.DataFrame) -> str:
-    names = list(dict.fromkeys(map(str, group["trial_id"])))
-    shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-    return f"{counted(len(group), 'run')} of configuration{'' if len(names) == 1 else 's'} {shown}:"
+def _of_configurations(findings: Findings, group: pd.DataFrame) -> str:
+    """So many runs of configurations in words, each with the number that its record carries."""
+    axes = [axis for axis in findings.axes if axis != STAGE]
+    rows = group.drop_duplicates("trial_id")
+    points = zip(rows["trial_id"], rows[list(AXES)].to_dict("records"), strict=True)
+    names = [f"{findings.labels.condition(point, axes)} ({name})" for name, point in points]  # type: ignore[arg-type]
+    return f"{counted(len(group), 'run')} of {words.listed(names)}"
 
 
 def _selection(findings: Findings) -> list[str]:
@@ -127,15 +126,17 @@ def _selection(findings: Findings) -> list[str]:
 
 
 def _seeds(findings: Findings) -> list[str]:
-    counts = findings.runs[findings.runs["complete"]].groupby("condition").size()
-    if counts.empty or counts.min() >= FEW_SEEDS:
-        return []
-    least, most = int(counts.min()), int(counts.max())
-    if most == 1:
-        return ["one seed: nothing can be said about the randomness of training"]
+    runs = findings.runs[findings.runs["complete"]]
+    if findings.winners:  # what was confirmed answers the question; a search explores with as few seeds as it likes
+        runs = runs[runs["condition"].isin([each.condition for each in findings.winners])]
+    counts = runs.groupby("condition").size()
+    if counts.empty or counts.max() == 1 or counts.min() >= FEW_SEEDS:
+        return []  # of one seed each the answer says it
+    least = int(counts.min())
     if least == 1:
-        return ["few seeds: some conditions have 1 finished run, and no interval"]
-    return [f"few seeds: some conditions have {least} finished runs, so intervals are wide"]
+        return ["few seeds: some configurations have 1 finished run, and no interval"]
+    which = "each configuration has" if least == counts.max() else "some configurations have"
+    return [f"few seeds: {which} {least} finished runs, so intervals are wide"]
 
 
 def _judging(findings: Findings) -> list[str]:
@@ -163,7 +164,7 @@ def _beyond(findings: Findings) -> list[str]:
         said.append(f"{_of(differences, len(pairs))} of a difference {_reach(differences)} beyond ±100 points")
     if not said:
         return []
-    return [f"{' and '.join(said)} (marked {BEYOND} where they are shown): the runs are too few or too far apart"]
+    return [f"{' and '.join(said)} (marked {words.BEYOND} where they are shown): the runs are too few or too far apart"]
 
 
 def _of(some: int, every: int) -> str:
@@ -181,7 +182,7 @@ def _diverged(findings: Findings) -> list[str]:
     conditions = lost["condition"].nunique()
     return [
         f"{len(lost)} of {len(findings.runs)} runs diverged (loss not finite), "
-        f"in {counted(conditions, 'condition')}; they stay in every mean "
+        f"in {counted(conditions, 'configuration')}; they stay in every mean "
         "accuracy and are marked; a mean loss that holds one is not given"
     ]
 

@@ -14,7 +14,7 @@ from analysis.lineage import Stretch, path, perturbed, scheduled, stretches
 from analysis.question import Question, parse
 from analysis.results import Results
 from analysis.statistics.convergence import carried, run_table, time_to
-from analysis.statistics.families import MEASURES, Pair, comparison_table, pairs, same_runs
+from analysis.statistics.families import MEASURES, Pair, comparison_table, pairs
 from analysis.statistics.looks import promised_error, seeds_by_look
 from analysis.statistics.sights import Asked, Sight, sights
 from analysis.statistics.standing import Standing, standing
@@ -24,6 +24,7 @@ from study.contract.axes import AXES
 
 MOST_DISTINCT = 12
 MOST_CONFIRMATORY = 200
+_NAMED = ("auto", "cifar10", "digits")  # images that are not a folder
 
 
 class NoDataError(Exception):
@@ -79,8 +80,8 @@ class Findings:
         return promised_error(ALPHA, self.looks, self.plan.planned)
 
     @cached_property
-    def standing(self) -> Standing | None:
-        """Which conditions may be the best; None where fewer than two have runs that train.
+    def standings(self) -> dict[int, Standing]:
+        """Which conditions may be the best, by their planned epochs; of those that train, where they are two or more.
 
         By validation accuracy where there is a validation set, of the confirmed conditions where there are any.
         """
@@ -93,12 +94,12 @@ class Findings:
         stages = self.conditions[STAGE]
         stage = "confirm" if (stages[last.ns > 0] == "confirm").any() else "explore"
         able = [n for n in range(len(self.conditions)) if last.ns[n] and not last.fails[n] and stages[n] == stage]
-        points = {n: self.point(n) for n in able}
-        by_rest: dict[tuple[Any, ...], list[int]] = {}
-        for n in able:
-            by_rest.setdefault(tuple(v for k, v in points[n].items() if k != "epochs"), []).append(n)
-        shared = [(a, b) for group in by_rest.values() for a in group for b in group if same_runs(points[a], points[b])]
-        return standing(seen, able, shared, self.plan)
+        budgets: dict[int, list[int]] = {}
+        for number in able:
+            budgets.setdefault(int(self.point(number)["epochs"]), []).append(number)
+        return {
+            epochs: standing(seen, budgets[epochs], self.plan) for epochs in sorted(budgets) if len(budgets[epochs]) > 1
+        }
 
     @cached_property
     def winners(self) -> tuple[Winner, ...]:
@@ -169,7 +170,9 @@ class Findings:
     def source(self) -> str:
         """Data set, fixed axes, seeds and date: the line under every figure."""
         provenance = self.results.provenance
-        parts = [str(_get(provenance, "data", "name") or "unknown data set")]
+        images = str(_get(provenance, "data", "name") or "unknown data set")
+        given = self.results.study.get("data")
+        parts = [f"folder '{images}'" if isinstance(given, str) and given not in _NAMED else images]
         parts += [self.fixed] if self.fixed else []
         seeds = self.runs.groupby("condition")["seed"].nunique()
         fewest, most = (int(seeds.min()), int(seeds.max())) if len(seeds) else (0, 0)

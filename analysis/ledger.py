@@ -27,8 +27,7 @@ RUN_TYPES: dict[str, str] = {
     "epochs_done": "int64",
     **dict.fromkeys(_TEXTS, "object"),
 }
-_OPEN = ("planned", "running")
-_UNFINISHED = (*_OPEN, "interrupted")
+OPEN = ("planned", "running", "interrupted")  # the states of a run that has not ended
 _NEEDED = ("trial_id", "epochs_done")
 
 
@@ -86,12 +85,13 @@ def reconciled(
     diverged, derived = (last[name].eq(True).to_numpy() for name in ("diverged", "derived"))
     complete = (recorded >= runs["epochs"].to_numpy()) | (stops_diverged & diverged)
     state = runs["state"].astype("object")
-    late = state.isin(_UNFINISHED) & complete
+    late = state.isin(OPEN) & complete
     state = state.where(~late, "completed")
     state = state.mask((state == "completed") & derived, "derived")
     open_state = "running" if in_flight else "interrupted"
     unfinished = (state == "running") | ((state == "planned") & (recorded > 0))
     state = state.where(~unfinished, open_state)
+    state = state.mask((state == "interrupted") & (recorded == 0), "planned")
     said = runs["epochs_done"].to_numpy()
     stale, lost = (said != recorded) | late.to_numpy(), said > recorded
     if stale.any() and in_flight:
@@ -170,7 +170,7 @@ def _ended(runs: pd.DataFrame, ends: Mapping[RunKey, _End]) -> pd.DataFrame:
     if not ends:
         return runs
     keys = zip(runs["trial_id"], runs["seed"], strict=True)
-    found = [ends.get(key) if state in _UNFINISHED else None for key, state in zip(keys, runs["state"], strict=True)]
+    found = [ends.get(key) if state in OPEN else None for key, state in zip(keys, runs["state"], strict=True)]
     known = zip(found, runs["state"], runs["error"], strict=True)
     rows = [_End(state, error) if end is None else end for end, state, error in known]
     errors = pd.Series([each.error for each in rows], dtype="object")

@@ -43,13 +43,17 @@ def asked(findings: Findings) -> list[Group]:
     """Return the declared questions and the comparisons with the baseline, those that are decided first."""
     table = findings.comparisons
     groups: list[Group] = []
+    shared = _shared_notes(findings)
     for family in ASKED if len(table) else ():
         rows = table[table["family"] == family]
         for key, members in rows.groupby("b" if family == "baseline" else "name", sort=False):
-            heading = _against(members.iloc[0], findings) if family == "baseline" else f"Declared: {key}"
-            lines = tuple(_line(row, findings) for row in members.to_dict("records"))
-            order = sorted(range(len(lines)), key=lambda place: lines[place].kind in ("undecided", "no data"))
-            groups.append(Group(heading, tuple(lines[place] for place in order)))
+            at_once = family == "baseline" and members["n_b"].nunique() == 1
+            heading = _against(members.iloc[0], findings, at_once) if family == "baseline" else f"Declared: {key}"
+            without = members["verdict"] == "no data"
+            lines = [_line(row, findings, shared, at_once) for row in members[~without].to_dict("records")]
+            lines.sort(key=lambda line: line.kind == "undecided")
+            lines += _no_data(members[without], findings)
+            groups.append(Group(heading, tuple(lines)))
     if not groups:
         return []
     texts = [str(line) for group in groups for line in group.lines]
@@ -59,13 +63,29 @@ def asked(findings: Findings) -> list[Group]:
 
 def reading(findings: Findings) -> str:
     """Return how to read the numbers of the comparisons that were asked for."""
-    size = len(findings.judged)
-    false = f"is any of the {size} verdicts" if size > 1 else "is the verdict"
-    said = f"{findings.question.measure.capitalize()}, percentage points; [ ]: the interval behind the verdict. "
-    said += f"In at most {_promise(findings)} of studies {false} false."
+    verdicts = [each.verdict for each in findings.judged]
+    if set(verdicts) == {"no data"}:
+        return ""
+    said = [f"{findings.question.measure.capitalize()}, percentage points."]
+    if any(each.low == each.low for each in findings.judged):
+        said.append("[ ]: the interval behind the verdict, which is the one to quote.")
+    if "larger" in verdicts or "smaller" in verdicts:
+        false = f"is any of the {len(verdicts)} verdicts" if len(verdicts) > 1 else "is the verdict"
+        said.append(f"In at most {_promise(findings)} of studies {false} false.")
+    if len({each.look for each in findings.judged if each.low == each.low}) > 1:
+        said.append("A verdict keeps the numbers of the look that reached it.")
     if any(pair.paired for pair, _ in findings.verdicts):
-        said += " Numbers of epochs are compared run by run: the shorter run is the beginning of the longer."
-    return said
+        said.append("Numbers of epochs are compared run by run: the shorter run is the beginning of the longer.")
+    return " ".join([*said, *(f"{note[0].upper()}{note[1:]}." for note in _shared_notes(findings))])
+
+
+def _shared_notes(findings: Findings) -> list[str]:
+    """Why several comparisons have no interval: said once, below all of them."""
+    table = findings.comparisons
+    if table.empty:
+        return []
+    notes = table.loc[(table["verdict"] == "undecided") & table["more_low"].isna(), "note"].value_counts()
+    return [str(note) for note, times in notes.items() if note and times > 1]
 
 
 def _promise(findings: Findings) -> str:
@@ -82,7 +102,8 @@ def seen(findings: Findings) -> Group | None:
     lines = tuple(_seen(row, findings) for row in rows.to_dict("records"))
     said = (
         "Pairs that differ in one axis and that nobody asked for, the largest difference first. They claim nothing: "
-        "[ ] is the 95 % interval of each by itself, and among many pairs some leave out 0 by chance."
+        "[ ] is the 95 % interval of each by itself, and among many pairs some leave out 0 by chance. More numbers: "
+        "tables/comparisons.csv."
     )
     return Group(
         f"{counted(len(lines), 'exploratory pair')}, not judged", lines, words.with_note(said, map(str, lines))
@@ -99,9 +120,9 @@ def tally(rows: Sequence[Mapping[Any, Any]], meaningful: float) -> str:
         "smaller": f"less than {d} apart",
         "fails": "where one side does not train",
         "undecided": "undecided",
-        "no data": "without data yet",
     }
-    return ", ".join(f"{kinds[kind]} {name}" for kind, name in named.items() if kind in kinds)
+    every = "all " if len(kinds) == 1 < len(rows) else ""
+    return ", ".join(f"{every}{kinds[kind]} {name}" for kind, name in named.items() if kind in kinds)
 
 
 def sentence(row: Mapping[Any, Any], findings: Findings) -> str:
@@ -118,27 +139,46 @@ def sentence(row: Mapping[Any, Any], findings: Findings) -> str:
         return f"{a if fails else b} {words.does_not_train(row['n_a' if fails else 'n_b'])}"
     if kind == "no data":
         return f"{a} and {b}: no data yet"
-    return f"whether {a} and {b} are more than {d} apart is undecided ({words.change(row['difference'])} so far)"
+    difference = words.change(row["difference"])
+    if words.ahead(row):
+        order = (a, b) if row["difference"] > 0 else (b, a)
+        return f"{order[0]} is ahead of {order[1]} ({difference.lstrip('−+')}), whether by more than {d} is undecided"
+    return f"{a} against {b}: undecided ({difference} so far)"
 
 
-def _against(row: pd.Series, findings: Findings) -> str:
+def _against(row: pd.Series, findings: Findings, at_once: bool) -> str:
+    """The heading of the comparisons with a baseline, with its mean where all of them saw the same runs of it."""
     b = findings.label(int(row["b"]))
-    return f"Against {b}" if math.isnan(row["mean_b"]) else f"Against {b} ({row['mean_b']:.2f} %, n = {row['n_b']})"
+    told = at_once and not math.isnan(row["mean_b"])
+    return f"Against {b} ({row['mean_b']:.2f} %, n = {row['n_b']})" if told else f"Against {b}"
 
 
-def _line(row: Mapping[Any, Any], findings: Findings) -> Line:
+def _line(row: Mapping[Any, Any], findings: Findings, shared: Sequence[str], at_once: bool) -> Line:
+    """A comparison with its verdict; shared: the notes that stand below all of them.
+
+    at_once: whether the heading holds the baseline's numbers; else verdicts were reached at different looks.
+    """
     a, b = findings.label(int(row["a"])), findings.label(int(row["b"]))
-    said, kind = words.verdict(row, findings.question.meaningful), words.kind(row)
+    row = {**row, "note": "" if row["note"] in shared else row["note"]}
+    said, kind = words.verdict(row, findings.question.meaningful, findings.question.most), words.kind(row)
     baseline = row["family"] == "baseline"
-    if kind in ("no data", "fails"):
+    if kind == "fails":
         return Line(a if baseline else f"{a} against {b}", said, kind)
     low, high = row["joint_interval"]
     span = "" if math.isnan(low) else f" {words.interval(low, high)}"
-    if baseline:
-        text = f"{a} ({row['mean_a']:.2f} %, n = {row['n_a']}): {words.change(row['difference'])}{span}"
-        return Line(text, said, kind)
     numbers = f"{row['mean_a']:.2f} against {row['mean_b']:.2f} %, n = {row['n_a']} and {row['n_b']}"
+    if baseline:
+        numbers = f"{row['mean_a']:.2f} %, n = {row['n_a']}" if at_once else numbers
+        return Line(f"{a} ({numbers}): {words.change(row['difference'])}{span}", said, kind)
     return Line(f"{a} {_apart(row['difference'])} {b} ({numbers}){span}", said, kind)
+
+
+def _no_data(rows: pd.DataFrame, findings: Findings) -> list[Line]:
+    """Comparisons that have no finished run on one side, in a line."""
+    if rows.empty:
+        return []
+    names = (findings.label(int(number)) for number in rows["a"])
+    return [Line(f"No data yet: {words.listed(names, most=10)}", kind="no data")]
 
 
 def _seen(row: Mapping[Any, Any], findings: Findings) -> Line:

@@ -16,14 +16,15 @@ from ruamel.yaml import YAML
 from analysis import words
 from analysis.advice import Advice, advice
 from analysis.answer import Answer, answer
-from analysis.captions import CAPTIONS, METHODS, SHOWN, TABLES, TITLES
+from analysis.captions import CAPTIONS, METHODS, SHARED_TIME, SHOWN, TABLES, TITLES
 from analysis.findings import Findings
 from analysis.ledger import counted
 from analysis.lines import Group, asked, seen
 from study.contract.axes import AXES, number
 
 MOST_ROWS = 1000
-FIRST = ("confirmed", "fates", "summary")  # the tables that stand with the verdict
+FIRST = ("confirmed", "summary")  # the tables that stand with the verdict
+_STATES = {"planned": "not begun", "stopped": "stopped early", "derived": "part of a longer run"}  # those that need it
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def html(
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("analysis"), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    results = findings.results
+    results, shown = findings.results, _for_the_page(tables)
     return environment.get_template("report.html.jinja").render(
         name=results.name,
         question=findings.question.text,
@@ -82,10 +83,8 @@ def html(
         warnings=warnings,
         figures=[_figure(picture) for picture in pictures],
         left_out=_by_reason(left_out),
-        first=[_table(name, tables[name], _places(findings)) for name in FIRST if name in tables],
-        tables=[
-            _table(name, tables[name], _places(findings)) for name in TABLES if name in tables and name not in FIRST
-        ],
+        first=[_table(name, shown[name], _places(findings)) for name in FIRST if name in shown],
+        tables=[_table(name, shown[name], _places(findings)) for name in TABLES if name in shown and name not in FIRST],
         markdown=markdown(findings, tables.get("summary"), said, warnings),
         settings=_yaml(results.study) or "study.yaml is missing",
         provenance=json.dumps(results.provenance, indent=1, ensure_ascii=False),
@@ -102,7 +101,8 @@ def markdown(
     """Return the question, verdicts, summary table and warnings as Markdown."""
     lines = [f"## {findings.results.name}", ""]
     lines += [findings.question.text, ""] if findings.question.text else []
-    lines += [f"**{said.answer.sentence}**", "", *(f"- {line}" for line in said.answer.lines), ""]
+    lines += [f"**{said.answer.sentence}**", ""]
+    lines += [*(f"- {line}" for line in said.answer.lines), ""] if said.answer.lines else []
     for group in said.asked:
         lines += [f"**{group.heading}**", "", *(f"- {line}" for line in group.lines), ""]
         lines += [group.reading, ""] if group.reading else []
@@ -110,11 +110,27 @@ def markdown(
         lines += [said.advice.text, "", f"    {said.advice.command}", ""]
     if summary is not None and len(summary):
         lines += [*_markdown_table(findings, summary), ""]
-        lines += ["Accuracies are means ± standard deviations over n seeds; epochs to an accuracy are medians.", ""]
-    for heading, claims in (("What can be claimed", said.answer.claims), ("What cannot", said.answer.no_claims)):
+        note = "Accuracies are means ± standard deviations over n seeds; epochs to an accuracy are medians"
+        lines += [f"{note}; time is {SHARED_TIME}.", ""]
+    for heading, claims in (
+        ("What can be claimed", said.answer.claims),
+        ("What cannot be claimed", said.answer.no_claims),
+    ):
         lines += [f"**{heading}**", "", *(f"- {claim}" for claim in claims), ""] if claims else []
     lines += [f"- Note: {warning}" for warning in warnings] + ([""] if warnings else [])
     return "\n".join([*lines, f"{findings.source}. {run_counts(findings)}", ""])
+
+
+def _for_the_page(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The tables without the exploratory pairs, which stand below the verdicts."""
+    if "comparisons" not in tables:
+        return tables
+    asked = tables["comparisons"].query("family != 'exploratory'")
+    return {
+        name: asked if name == "comparisons" else table
+        for name, table in tables.items()
+        if name != "comparisons" or len(asked)
+    }
 
 
 def run_counts(findings: Findings) -> str:
@@ -123,7 +139,7 @@ def run_counts(findings: Findings) -> str:
     if runs.empty:
         return "No runs."
     counts = runs["state"].value_counts()
-    said = ", ".join(f"{counts[state]} {state}" for state in sorted(counts.index))
+    said = ", ".join(f"{counts[state]} {_STATES.get(state, state)}" for state in sorted(counts.index))
     return f"{counted(len(runs), 'run')} of {counted(runs['trial_id'].nunique(), 'configuration')}: {said}."
 
 
@@ -232,10 +248,12 @@ def _column(name: str, values: pd.Series, table: pd.DataFrame, places: Mapping[s
     if part == "mean":
         pairs = zip(values, table[f"{stem}_sd"], strict=True)
         return title, [Cell(words.mean_sd(m, s), _sort(m)) for m, s in pairs]
-    return title, [_cell(name, value) for value in values]
+    whole = all(float(value).is_integer() for value in values if isinstance(value, float) and np.isfinite(value))
+    return title, [_cell(name, value, 0 if whole else 2) for value in values]
 
 
-def _cell(name: str, value: Any) -> Cell:
+def _cell(name: str, value: Any, digits: int) -> Cell:
+    """A cell; digits: behind the point of a number, alike in all of a column."""
     if isinstance(value, bool | np.bool_):
         return Cell("yes" if value else "no")
     if value is None or value is pd.NaT:
@@ -253,8 +271,7 @@ def _cell(name: str, value: Any) -> Cell:
             return Cell(number(value), _sort(value))
         if name == "threshold":
             return Cell(f"{value:g}", _sort(value))
-        text = f"{value:.0f}" if value.is_integer() else f"{value:.2f}"
-        return Cell(text.replace("-", "−"), _sort(value))
+        return Cell(f"{value:.{digits}f}".replace("-", "−"), _sort(value))
     return Cell(str(value))
 
 

@@ -32,7 +32,8 @@ class Question:
 
     meaningful: the smallest difference of accuracies that matters, in percentage points.
     last: how many of a run's last epochs its final values are the mean of.
-    thresholds: accuracies in percent whose epochs are counted.
+    thresholds: accuracies in percent whose epochs are counted. most: the seeds of a configuration where a study adds
+    them by itself, else None.
     """
 
     text: str = ""
@@ -45,6 +46,7 @@ class Question:
     declared: tuple[Declared, ...] = ()
     selects: bool = False
     searches: bool = False
+    most: int | None = None
 
     @property
     def measure(self) -> str:
@@ -75,6 +77,7 @@ def parse(study: Mapping[str, Any]) -> tuple[Question, list[str]]:
         declared=_declared(compare.get("questions") or [], problems),
         selects=algorithm == "optuna" or scheduler not in (None, "none"),
         searches=algorithm != "grid" or scheduler not in (None, "none"),
+        most=_most(study.get("seeds")),
     )
     return question, problems
 
@@ -142,6 +145,11 @@ def _last(value: Any, problems: list[str]) -> int:
         return last
     problems.append(f"study.yaml: compare.measure: {value!r} is neither final nor {{last: K}}; final is assumed")
     return 1
+
+
+def _most(seeds: Any) -> int | None:
+    most = seeds.get("most") if isinstance(seeds, Mapping) else None
+    return most if isinstance(most, int) else None
 
 
 def _thresholds(value: Any, problems: list[str]) -> tuple[float, ...]:

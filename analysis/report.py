@@ -1,6 +1,6 @@
 """Makes the report of a results directory: figures, tables, report.html and summary.md."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from analysis import latex, page, searching, style, tables, words
 from analysis.axes import short_title
-from analysis.captions import TABLES
+from analysis.captions import SHARED_TIME, TABLES
 from analysis.cautions import cautions
 from analysis.figures.catalogue import CATALOGUE, FORMER, Entry
 from analysis.figures.common import NoDataError
@@ -90,7 +90,7 @@ def write_report(
     shown = {
         "confirmed": searching.confirmed_table(findings),
         "fates": searching.fates(findings),
-        "summary": _finished_first(findings, tables.summary(findings, times)),
+        "summary": _best_first(findings, tables.summary(findings, times)),
         "comparisons": tables.comparison_rows(findings, findings.comparisons),
         "other_measures": tables.measure_rows(findings),
         "time_to_accuracy": times,
@@ -153,29 +153,44 @@ def _figures_said(report: Report) -> str:
 
 
 def _print_table(report: Report, console: Console) -> None:
-    """Print the summary with as many thresholds as the terminal is wide enough for."""
-    thresholds = list(report.findings.question.thresholds)
-    table = _rich_table(report, thresholds)
+    """Print the summary with as many columns as the terminal is wide enough for."""
+    columns, table = _columns(report), _rich_table(report, _columns(report))
     unlimited = console.options.update(max_width=10_000)
-    while thresholds and Measurement.get(console, unlimited, table).maximum > console.width:
-        thresholds.pop(0)
-        table = _rich_table(report, thresholds)
+    spare = [name for name in columns if name.startswith("≥")] + ["Train (%)", "Time (s)"]
+    left_out: list[str] = []
+    while spare and Measurement.get(console, unlimited, table).maximum > console.width:
+        left_out.append(spare.pop(0))
+        table = _rich_table(report, [name for name in columns if name not in left_out])
     console.print(table)
-    left_out = [f"≥{t:g} %" for t in report.findings.question.thresholds if t not in thresholds]
     if left_out:
         console.print(f"{', '.join(left_out)}: in the report, or in a wider terminal", style="dim", highlight=False)
 
 
-def _rich_table(report: Report, thresholds: Sequence[float]) -> Table:
+def _columns(report: Report) -> list[str]:
+    """The columns of numbers, in order."""
+    thresholds = report.findings.question.thresholds
+    return [
+        "n",
+        *(["Diverged"] if report.summary["diverged"].any() else []),
+        *(["Validation (%)"] if report.findings.question.searches and report.findings.has_validation else []),
+        *("Train (%)", "Test (%)"),
+        *(f"≥{t:g} %" for t in thresholds),
+        "Time (s)",
+    ]
+
+
+def _rich_table(report: Report, columns: Sequence[str]) -> Table:
     findings = report.findings
     axes = [axis for axis in findings.axes if axis in AXES]
     shown = report.summary.head(MOST_PRINTED)
-    diverged = bool(shown["diverged"].any())
-    caption = "mean ± sd over n seeds; ≥T %: median epochs to T % test accuracy"
+    caption = ["mean ± sd over n seeds"]
+    caption += ["Validation: what it was selected by"] if "Validation (%)" in columns else []
+    caption += ["≥T %: median epochs to T % test accuracy"] if any(name.startswith("≥") for name in columns) else []
+    caption += [f"Time: {SHARED_TIME}"] if "Time (s)" in columns else []
     table = Table(
         title=escape(f"{findings.results.name}: {findings.source}"),
         title_justify="left",
-        caption=caption if thresholds else None,
+        caption="; ".join(caption),
         caption_justify="left",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
@@ -183,48 +198,55 @@ def _rich_table(report: Report, thresholds: Sequence[float]) -> Table:
     changed = changing(findings.results.history.exchanges)
     for axis in axes:
         table.add_column(f"First {short_title(axis)}" if axis in changed else short_title(axis), no_wrap=True)
-    for name in (
-        "n",
-        *(["Diverged"] if diverged else []),
-        "Train (%)",
-        "Test (%)",
-        *(f"≥{t:g} %" for t in thresholds),
-        "Time (s)",
-    ):
+    for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     for condition, row in zip(shown.index.tolist(), shown.to_dict("records"), strict=True):
         point = findings.point(condition)  # its stage too, which the summary does not hold
-        table.add_row(
-            *(findings.labels.text(axis, point[axis]) for axis in axes),
-            _finished(row["n"], row["runs"]),
-            *([str(row["diverged"] or "")] if diverged else []),
-            words.mean_sd(row["train_accuracy_mean"], row["train_accuracy_sd"]),
-            words.mean_sd(row["test_accuracy_mean"], row["test_accuracy_sd"]),
-            *(_text(row[f"epochs_to_{t:g}"]) for t in thresholds),
-            "–" if pd.isna(row["seconds"]) else f"{row['seconds']:.0f}",
-        )
+        texts = (findings.labels.text(axis, point[axis]) for axis in axes)
+        table.add_row(*texts, *(_text(name, condition, row, findings) for name in columns))
     return table
 
 
+def _text(column: str, condition: int, row: Mapping[Any, Any], findings: Findings) -> str:
+    """A cell of the terminal's table."""
+    if column == "n":
+        return str(row["n"]) if row["n"] == row["runs"] else f"{row['n']}/{row['runs']:.0f}"
+    if column == "Diverged":
+        return str(row["diverged"] or "")
+    if column == "Validation (%)":
+        return _selected_with(condition, row, findings)
+    if column == "Time (s)":
+        return "–" if pd.isna(row["seconds"]) else f"{row['seconds']:.0f}"
+    if column.startswith("≥"):
+        value = row[f"epochs_to_{column.strip('≥ %')}"]
+        return value if isinstance(value, str) else "–"
+    stem = "train_accuracy" if column == "Train (%)" else "test_accuracy"
+    return words.mean_sd(row[f"{stem}_mean"], row[f"{stem}_sd"])
+
+
+def _selected_with(condition: int, row: Mapping[Any, Any], findings: Findings) -> str:
+    """The validation accuracy that a search selects by; of what was confirmed that of its exploration."""
+    winner = next((each for each in findings.winners if each.condition == condition), None)
+    if winner is not None:
+        return "–" if winner.selected is None else f"{winner.selected:.2f}"
+    return words.mean_sd(row["validation_accuracy_mean"], row["validation_accuracy_sd"])
+
+
 def _in_short(findings: Findings, summary: pd.DataFrame) -> pd.DataFrame:
-    """The rows for the terminal: of a search that confirms its winners those alone; the page has all."""
-    confirmed = summary.index.isin([each.condition for each in findings.winners])
-    return summary[confirmed] if confirmed.any() else summary
+    """The rows for the terminal: of a search that confirms its winners those alone, the best first."""
+    winners = [each.condition for each in findings.winners]
+    return summary.loc[winners] if winners else summary
 
 
-def _finished_first(findings: Findings, summary: pd.DataFrame) -> pd.DataFrame:
-    """Of a search, which ends most configurations early, those that were trained to their end come first."""
-    if not findings.question.selects:
+def _best_first(findings: Findings, summary: pd.DataFrame) -> pd.DataFrame:
+    """Of a search: what was confirmed, then what was trained to its end, the best validation accuracy first."""
+    if not findings.question.searches:
         return summary
-    return summary.sort_values("n", ascending=False, kind="stable", key=lambda n: n > 0)
-
-
-def _finished(n: int, planned: float) -> str:
-    return str(n) if n == planned else f"{n}/{planned:.0f}"
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else "–"
+    if findings.has_validation:
+        summary = summary.sort_values("validation_accuracy_mean", ascending=False, kind="stable")
+    summary = summary.sort_values("n", ascending=False, kind="stable", key=lambda n: n > 0)
+    winners = [each.condition for each in findings.winners]
+    return pd.concat([summary.loc[winners], summary.drop(index=winners)])
 
 
 def _write_pages(report: Report) -> None:

@@ -56,7 +56,7 @@ def lines(findings: Findings) -> list[str]:
     best = next((each for each in findings.winners if not each.baseline and each.confirmed), None)
     if best is not None and best.selected is not None and best.optimism is not None:
         text = (
-            f"Selected with {best.selected:.2f} % validation accuracy (mean of {counted(best.seeds, 'seed')}); fresh "
+            f"Selected with {best.selected:.2f} % validation accuracy ({counted(best.seeds, 'seed')}); fresh "
             f"seeds confirm {words.mean_sd(best.mean, best.spread)} % test accuracy (n = {len(best.confirmed)})"
         )
         said.append(f"{text}: {best.optimism:.2f} points less than promised" if best.optimism > 0 else text)

@@ -12,7 +12,10 @@ from analysis.statistics.comparison import half_width, holm
 from analysis.statistics.survival import logrank_p, reached
 from study.contract.axes import AXES
 
-MEASURES = ("train_accuracy", "test_accuracy", "selected_accuracy", "aulc", "gap", "train_loss")
+MEASURES = (
+    *("train_accuracy", "validation_accuracy", "test_accuracy", "selected_accuracy"),
+    *("aulc", "gap", "train_loss"),
+)
 _INTERVALS = ("interval", "joint_interval", "check_interval", "paired_interval")
 
 
@@ -33,7 +36,7 @@ def summary(findings: Findings, times: pd.DataFrame) -> pd.DataFrame:
     diverged = runs.groupby("condition")["diverged"].sum()
     table["diverged"] = diverged.reindex(table.index).fillna(0).astype("int64")
     for measure in MEASURES:
-        if measure == "selected_accuracy" and not findings.has_validation:
+        if measure in ("validation_accuracy", "selected_accuracy") and not findings.has_validation:
             continue
         table = table.join(_spread(runs[runs["complete"]], measure))
     table["seconds"] = finished["seconds"].mean().reindex(table.index)

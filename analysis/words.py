@@ -91,12 +91,21 @@ def does_not_train(runs: int) -> str:
     return f"does not train: {runs} of {runs} diverged"
 
 
-def verdict(row: Mapping[Any, Any], meaningful: float) -> str:
-    """Return the verdict on a comparison in words, against the meaningful difference; of a against b."""
+def ahead(row: Mapping[Any, Any]) -> bool:
+    """Say whether the interval of an undecided comparison leaves out 0: one side is better, but not surely by d."""
+    low, high = row["joint_interval"]
+    return bool(low > 0 or high < 0)
+
+
+def verdict(row: Mapping[Any, Any], meaningful: float, most: int | None = None) -> str:
+    """Return the verdict on a comparison in words, against the meaningful difference; of a against b.
+
+    most: the seeds of a configuration that the study adds by itself, where it does.
+    """
     d = points(meaningful)
     kind = row["verdict"]
     if kind == "no data":
-        return f"no data yet ({row['note']})"
+        return "no data yet"
     if kind == "does not train":
         if row["diverged_a"] == row["n_a"]:
             return does_not_train(row["n_a"])
@@ -107,15 +116,17 @@ def verdict(row: Mapping[Any, Any], meaningful: float) -> str:
         return f"less than {d} apart"
     if kind == "not judged":
         return "not judged"
-    undecided = "undecided"
-    if row["joint_interval"][0] > 0 or row["joint_interval"][1] < 0:
-        undecided += f" whether by more than {d}"
+    undecided = f"undecided whether by more than {d}" if ahead(row) else "undecided"
     low, high = row["more_low"], row["more_high"]
     if math.isnan(low):
         return f"{undecided} ({row['note']})" if row["note"] else undecided
     if low > REALISTIC_SEEDS:
         return f"{undecided}, no realistic number of seeds would decide"
-    return f"{undecided}, about {range_of_seeds(low, high)} would decide"
+    said = f"{undecided}, about {range_of_seeds(low, high)} would decide"
+    room = math.inf if most is None else most - min(row["n_a"], row["n_b"])
+    if low > room:
+        return f"{said}, above this study's most of {most}"
+    return f"{said}, perhaps above this study's most of {most}" if high > room else said
 
 
 def kind(row: Mapping[Any, Any]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study import run as command_line
-from study.exit_status import DONE, INTERRUPTED
+from study.process.exit_status import DONE, INTERRUPTED
 from study.space import load_study
 
 if TYPE_CHECKING:

@@ -10,16 +10,16 @@ from study.contract.files import trial_id
 from study.contract.states import ENDED
 from study.data import DataError
 from study.data.sizes import Sizes, sizes
+from study.forecast.remaining import NEW, Left, foreseen, left_of
+from study.forecast.typical import model_epochs, typical
 from study.growing import expectation, selects_by_test
-from study.phrasing import byte_size, counted, describe, duration, ranges, say
 from study.plan.beginnings import families
 from study.plan.packs import Pack, cost, largest_pack, pack_id, packed
 from study.plan.planned import Planned, PlannedRun, runs_of
-from study.remaining import NEW, Left, foreseen, left_of
 from study.results.ledger import Ledger
 from study.space import Study
-from study.standing import varying_axes
-from study.typical import model_epochs, typical
+from study.terminal.phrasing import byte_size, counted, describe, duration, ranges, say
+from study.terminal.standing import varying_axes
 
 MOST_SHAPES = 3
 
@@ -111,8 +111,8 @@ def _show_estimate(study: Study, epochs_left: Mapping[PlannedRun, int], count: S
     say(console, "measuring some training steps ...")
     import torch
 
-    from study.estimate import estimate
-    from study.measuring import measure
+    from study.forecast.estimate import estimate
+    from study.forecast.measuring import measure
     from study.results.machine import available_cpus
 
     resources = study.resources

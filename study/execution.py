@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from study import interrupts
-from study.background import Background
 from study.cluster.joining import connected, joined_cluster
 from study.cluster.nodes import describe_nodes
 from study.cluster.resources import amounts, concurrent_packs, node_resources, pack_resources
 from study.data import hold_out, load
+from study.forecast.typical import model_epochs, typical
 from study.growing import expectation, selects_by_test
 from study.growth.budget import Spending
-from study.growth.growing import Growth
+from study.growth.protocol import Growth
 from study.growth.supply import Groups, Supply
-from study.phrasing import cause, counted, say
 from study.plan.packs import Pack, largest_pack, packed
 from study.plan.planned import PlannedRun
-from study.progress import ProgressDisplay
+from study.process import interrupts
+from study.process.background import Background
 from study.request import Request, check_room, check_same_data, input_errors
 from study.results import provenance
 from study.results.files import write_text
 from study.results.ledger import Ledger
 from study.results.paths import ResultsDirectory
 from study.space import Study
-from study.typical import model_epochs, typical
+from study.terminal.phrasing import cause, counted, say
+from study.terminal.progress import ProgressDisplay
 
 if TYPE_CHECKING:
     from study.tuning.callback import Listener

@@ -1,12 +1,12 @@
 """How the plan of a study grows while it runs."""
 
 from study.growth.confirmation import Confirmation
-from study.growth.growing import Growth, InTurn
-from study.phrasing import counted
+from study.growth.protocol import Growth, InTurn
 from study.results.ledger import Ledger
 from study.results.paths import ResultsDirectory
 from study.space import Study
 from study.stages import SeedsInStages
+from study.terminal.phrasing import counted
 
 
 def growth_of(study: Study, ledger: Ledger, results: ResultsDirectory) -> InTurn:

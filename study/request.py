@@ -13,16 +13,15 @@ from rich.console import Console
 from study.cluster.resources import Amounts, shortage
 from study.contract import files
 from study.data import ImageData
-from study.phrasing import as_yaml, say
 from study.plan.planned import Planned, describe, missing, planned_by
 from study.results import provenance
 from study.results.ledger import Ledger
 from study.results.opening import open_ledger
 from study.results.paths import ResultsDirectory
 from study.space import SpaceError, Study, load_study
+from study.terminal.phrasing import Verbosity, as_yaml, say
 
 Mode = Literal["start", "resume", "extend"]
-Verbosity = Literal["quiet", "normal", "verbose"]
 
 # These say how a study is run or read, not what it computes: they may change between its sessions.
 FREE_TO_CHANGE = ("question", "compare", "resources", "checkpoint", "data", "track")

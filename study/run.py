@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study import interrupts
-from study.commands import python_command
-from study.exit_status import BAD_INPUT, DONE, INTERRUPTED
-from study.output import sturdy_output
+from study.process import interrupts
+from study.process.commands import python_command
+from study.process.exit_status import BAD_INPUT, DONE, INTERRUPTED
+from study.process.output import sturdy_output
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a study; the exit status is one of ``study.exit_status``."""
+    """Run a study; the exit status is one of ``study.process.exit_status``."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options = parser().parse_args(arguments)
     with sturdy_output(), interrupts.ends_as_interrupts():
@@ -82,8 +82,8 @@ def _run(options: argparse.Namespace, command: str) -> int:
 
 def _dry_run(request: "Request", console: "Console") -> int:
     from study.dry_run import show
-    from study.phrasing import say
     from study.preflight import blockers, there_already
+    from study.terminal.phrasing import say
 
     show(request.study, request.planned, console, there_already(request))
     for problem in blockers(request):
@@ -165,7 +165,7 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print it."""
-        from study.phrasing import say
+        from study.terminal.phrasing import say
 
         say(self._console, record.getMessage())
 

@@ -9,20 +9,20 @@ from typing import Literal
 
 from rich.console import Console
 
-from study import interrupts, locking
-from study.commands import python_command
-from study.exit_status import BROKEN, DONE, INTERRUPTED, SOME_FAILED
 from study.growing import growth_of
 from study.growth.budget import Spending
-from study.growth.growing import Growth
-from study.phrasing import byte_size, cause, counted, describe, ranges, say
+from study.growth.protocol import Growth
 from study.plan.planned import missing
+from study.process import interrupts, locking
+from study.process.commands import python_command
+from study.process.exit_status import BROKEN, DONE, INTERRUPTED, SOME_FAILED
 from study.request import InputError, Request, check_folder, check_plan, check_writable, input_errors, opened
 from study.results.files import write_text
 from study.results.ledger import Ledger
 from study.results.paths import ResultsDirectory
 from study.results.provenance import hours_of_sessions
 from study.results.run_status import RunStatus
+from study.terminal.phrasing import byte_size, cause, counted, describe, ranges, say
 from study.tracking.mirror import Mirror
 from study.tracking.trackers import lacking, trackers_of
 

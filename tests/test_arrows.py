@@ -11,21 +11,17 @@ ROOT = Path(__file__).parents[1]
 # A folder, or a module beside the folders, may import from itself and from these; nothing else of this project.
 ARROWS = {
     "study.contract": set(),
-    "study.exit_status": set(),
-    "study.interrupts": set(),
-    "study.locking": set(),
+    "study.process": set(),
     "study.space": {"study.contract"},
-    "study.data": {"study.contract", "study.locking"},
-    "study.training": {"study.contract", "study.locking"},
+    "study.data": {"study.contract", "study.process"},
+    "study.training": {"study.contract", "study.process"},
     "study.plan": {"study.contract", "study.space"},
     "study.results": {"study.contract", "study.space", "study.data", "study.plan"},
     "study.growth": {"study.contract", "study.space", "study.plan", "study.results"},
     "study.search": {"study.contract", "study.space", "study.plan", "study.results", "study.growth"},
     "study.cluster": {
         "study.contract",
-        "study.exit_status",
-        "study.interrupts",
-        "study.locking",
+        "study.process",
         "study.space",
         "study.results",
     },
@@ -41,12 +37,14 @@ ARROWS = {
         "study.tracking",
         "study.cluster",
     },
+    "study.terminal": {"study.contract", "study.plan", "study.results"},
+    "study.forecast": {"study.contract", "study.space", "study.data", "study.training", "study.results", "study.plan"},
     "analysis": {"study.contract"},
 }
 # Packages from elsewhere that are heavy, or that a folder has nothing to do with.
 FORBIDDEN = {
     "study.contract": {"torch", "ray", "numpy", "pandas", "pydantic", "ruamel"},
-    "study.locking": {"torch", "ray", "numpy", "pandas", "pydantic", "ruamel"},
+    "study.process": {"torch", "ray", "numpy", "pandas", "pydantic", "ruamel"},
     "study.space": {"torch", "ray", "pandas"},
     "study.data": {"ray"},
     "study.training": {"ray", "pandas", "pydantic", "ruamel", "rich", "sklearn", "scipy"},
@@ -56,6 +54,8 @@ FORBIDDEN = {
     "study.search": {"torch", "ray"},
     "study.tracking": {"torch", "ray"},
     "study.cluster": {"torch", "ray.tune"},
+    "study.terminal": {"torch", "ray", "pandas"},
+    "study.forecast": {"ray", "pandas"},
     "analysis": {"torch", "ray", "torchvision"},
     "benchmarks": {"ray"},
 }

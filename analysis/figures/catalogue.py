@@ -12,12 +12,13 @@ from analysis.figures import (
     epochs_to_accuracy,
     final_accuracy,
     forest,
+    generalisation_gap,
     head_to_head,
     interaction,
     seed_spread,
     timeline,
 )
-from analysis.figures.search import history, importance, lineage, rungs, slices
+from analysis.figures.search import history, importance, lineage, parallel, rungs, slices, spent
 from analysis.findings import Findings
 
 
@@ -46,13 +47,16 @@ CATALOGUE = (
     _entry("epochs_to_accuracy", "Epochs to an accuracy", epochs_to_accuracy),
     _entry("convergence_steps", "Convergence by SGD steps", convergence, numbers="convergence", amount="iterations"),
     _entry("convergence_seconds", "Convergence by training time", convergence, numbers="convergence", amount="seconds"),
+    _entry("generalisation_gap", "Generalisation gap", generalisation_gap),
     _entry("seed_spread", "Spread between seeds", seed_spread),
     _entry("search_history", "Search history", history),
     _entry("search_slices", "Search: slices", slices),
     _entry("search_importance", "Search: importance of the axes", importance),
     _entry("search_rungs", "Search: early stopping", rungs),
+    _entry("search_parallel", "Search: parallel coordinates", parallel),
+    _entry("search_spent", "Search: what it spent", spent),
     _entry("search_lineage", "Search: lineage of the population", lineage),
     _entry("timeline", "Who trained where and when", timeline),
 )
 # What earlier versions drew; a new report removes their files.
-FORMER = ("generalisation_gap", "survival", "learning_rate", "budget", "search_spent", "search_parallel")
+FORMER = ("survival", "learning_rate", "budget")

@@ -11,7 +11,8 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis import style
 from analysis.axes import Labels, numeric, scale, title
-from analysis.figures.common import Layout, in_order, layout
+from analysis.cautions import edge_warning
+from analysis.figures.common import Layout, beyond, compared, finished_runs, in_order, layout, summarise
 from analysis.findings import MOST_DISTINCT, Findings
 
 WIDEST = 10.0  # inches, of panels beside one another
@@ -96,6 +97,34 @@ def places(findings: Findings, runs: pd.DataFrame) -> Places:
     place = pd.Series({n: at[keys.index(key)] for n, key in key_of.items() if key in keys}, dtype="float64")
     joined = len(along) == 1 and numeric(along[0])
     return Places(chosen, place, dict(zip(at, ticks, strict=True)), name, joined, left_out)
+
+
+def final(findings: Findings, panels: tuple[Panel, ...], heading: str) -> Info:
+    """Return final values of every run, a panel a measure.
+
+    Raises NoDataError when no run has ended, and as `common.compared` does.
+    """
+    findings = compared(findings)
+    runs = finished_runs(findings)
+    spots = places(findings, runs)
+    runs = runs[runs["condition"].isin(spots.place.index)]
+    runs = runs.assign(
+        place=runs["condition"].map(spots.place),
+        level=runs["condition"].map(spots.layout.hue),
+        fate=runs["diverged"].map({True: "diverged", False: ""}),
+    )
+    columns = ["condition", "place", "level", "seed", "fate"]
+    long = runs.melt(columns, [panel.measure for panel in panels], "measure", "value").dropna(subset="value")
+    table = summarise(long, ["measure", "place", "level", "condition"], "value").rename(columns={"mean": "center"})
+    lost = set(runs.loc[runs["fate"] == "diverged", "condition"])
+    table["whole"] = ~table["condition"].isin(lost)
+    several = bool((table["n"] > 1).any())
+    said = "; mean with 95 % Student-t interval." if several else "."
+    cut = beyond([table[table["measure"].isin([panel.measure for panel in panels if panel.percent])]])
+    warning = edge_warning(findings, spots.layout.beside[0]) if spots.joined else None
+    note = f" Note: {warning}." if warning else ""
+    source = f"{findings.source}. Every run a point{said}{spots.left_out}{cut}{note}"
+    return Info(long, table, spots, panels, "mean, 95 % t-interval", heading, source)
 
 
 def draw(info: Info) -> Figure:

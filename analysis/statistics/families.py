@@ -62,10 +62,11 @@ def pairs(conditions: pd.DataFrame, axes: tuple[str, ...], question: Question) -
     explored = conditions
     if question.searches:
         explored = conditions[conditions[STAGE] != "explore"]
-        problems.append(
-            "a search explores: only declared questions and the baseline are compared; "
-            "run the configurations of interest as a grid to compare them"
-        )
+        if explored.empty:
+            problems.append(
+                "a search explores: only declared questions and the baseline are compared; "
+                "run the configurations of interest as a grid to compare them, or confirm the best"
+            )
     other = [p for p in _neighbours(explored, axes) if frozenset((p.a, p.b)) not in taken]
     if len(other) > MOST_EXPLORATORY:
         other = []

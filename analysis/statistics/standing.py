@@ -28,25 +28,18 @@ class Standing:
     alone: tuple[int, ...]
 
 
-def standing(
-    seen: Sequence[Sight], conditions: Sequence[int], shared: Sequence[tuple[int, int]], plan: Plan
-) -> Standing | None:
-    """Return the set that holds the best condition with 95 % confidence; None where fewer than two have runs.
+def standing(seen: Sequence[Sight], conditions: Sequence[int], plan: Plan) -> Standing:
+    """Return the set that holds the best condition with 95 % confidence.
 
-    seen: what each look saw. conditions: those to compare, which have finished runs and train. shared: pairs whose runs
-    are parts of the same. A look counts the conditions that have the runs planned for it; one that is left out once
-    stays out (docs/verdicts.md, 6).
+    seen: what each look saw. conditions: those to compare, two or more, which have finished runs and train. A look
+    counts the conditions that have the runs planned for it; one that is left out once stays out (docs/verdicts.md, 6).
     """
     number = np.array(conditions)
-    if len(number) < 2:
-        return None
     pairs = number[ordered_pairs(len(number))]
-    same = {frozenset(pair) for pair in shared}
-    paired = [place for place, pair in enumerate(pairs) if frozenset(pair.tolist()) in same] if same else []
     member = np.ones(len(number), bool)
     behind = np.zeros(len(number))
     for look, sight in enumerate(seen):
-        found = contrast(sight, pairs, paired)
+        found = contrast(sight, pairs, [])
         live = sight.ns[number] > 0
         if plan.path and look < len(plan.path):
             live &= sight.counts[number] >= plan.path[look]

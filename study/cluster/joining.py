@@ -11,9 +11,9 @@ import ray
 from ray._raylet import GcsClient  # pyright: ignore[reportAttributeAccessIssue]
 from ray.exceptions import AuthenticationError
 
-from study import interrupts
 from study.cluster.local import first_line, local_ray, shut_down
 from study.cluster.resources import amounts
+from study.process import interrupts
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",

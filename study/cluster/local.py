@@ -17,10 +17,10 @@ import ray
 from ray._private import ray_constants, worker
 from ray._raylet import AuthenticationTokenLoader  # pyright: ignore[reportAttributeAccessIssue]
 
-from study import interrupts
 from study.cluster import janitor, temporary
 from study.cluster.watching import watched
-from study.exit_status import BROKEN
+from study.process import interrupts
+from study.process.exit_status import BROKEN
 from study.results.machine import available_cpus
 
 _log = logging.getLogger(__name__)

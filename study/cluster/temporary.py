@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from study.locking import Owner
+from study.process.locking import Owner
 
 _log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from study import locking
 from study.data.arrays import ImageData
+from study.process import locking
 
 log = logging.getLogger(__name__)
 

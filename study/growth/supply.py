@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from study.growth.growing import Growth
+from study.growth.protocol import Growth
 from study.plan.packs import Pack
 from study.plan.planned import PlannedRun
 from study.results.ledger import Ledger

@@ -20,7 +20,7 @@ _OUT_OF_MEMORY = ("OutOfMemoryError", "RAY_memory_usage_threshold")  # what Ray'
 
 
 class Listener(Protocol):
-    """Hears of every change, after the ledger; see study.progress."""
+    """Hears of every change, after the ledger; see study.terminal.progress."""
 
     def started(self, pack: Pack) -> None:
         """A pack began, or began again after a failure."""

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from study.training.loop import EpochResult, Training
 
 
+# Of a result, what Ray Tune need not keep beside every checkpoint: the driver has it already.
+_HAD = ("lines", "computation", "config")
+
+
 class RunConfig(TypedDict):
     """A run of a pack, as Ray Tune's ``config`` holds it; state is a checkpoint's file and the run's place in it."""
 
@@ -153,8 +157,14 @@ class PackTrainable(tune.Trainable):
         described, self._computation = self._computation, None
         return {"lines": lines, "computation": described, "done": training.finished, **_means(results)}
 
+    def log_result(self, result: dict[str, Any]) -> None:
+        """Remember the result that goes to the driver now."""
+        self._result = result
+
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """The state of every run, and the rows so far, as one file."""
+        """The state of every run, and the rows so far, as one file; Ray adds the last result, which the driver has."""
+        for name in _HAD:
+            self._result.pop(name, None)
         training = self._begun()
         content = Checkpoint(
             format=FORMAT,
@@ -191,6 +201,7 @@ class PackTrainable(tune.Trainable):
         self._validation: list[list[float]] = [[] for _ in self._pack["runs"]]
         self._lines: list[tuple[str, EpochLine]] = []
         self._computation: dict[str, str] | None = None
+        self._result: dict[str, Any] = {}
 
     def _begun(self) -> "Training":
         if self._training is None:

@@ -30,6 +30,12 @@ def test_the_last_command_goes_on_with_more_seeds(command: str, seeds: Any, expe
     assert command_for(results(command, seeds), 12) == expected
 
 
+def test_of_a_search_the_confirmed_get_the_seeds() -> None:
+    given = results("p --set seeds=1 --set confirm.seeds=4", 1)
+    given.study["confirm"] = {"top": 2, "seeds": 4}
+    assert command_for(given, 12) == "p --set seeds=1 --extend --set confirm.seeds=12"
+
+
 def test_a_list_of_seeds_keeps_its_own_and_gets_further_ones() -> None:
     assert command_for(results("p", [3, 1]), 5) == "p --extend --set 'seeds=[3, 1, 0, 2, 4]'"
 

@@ -1,6 +1,7 @@
 import math
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analysis.advice import _at_once, advice, seconds_of
@@ -8,7 +9,7 @@ from analysis.answer import answer
 from analysis.findings import Findings, find
 from analysis.results import read
 from analysis.words import BEYOND_NOTE
-from tests.analysis.simulate import Simulation, simulate
+from tests.analysis.simulate import Simulation, depth, simulate
 
 
 def of(tmp_path: Path, study: Simulation) -> Findings:
@@ -36,8 +37,7 @@ def test_the_mark_is_explained_for_a_lone_configuration(tmp_path: Path) -> None:
 
 def test_the_best_those_near_it_and_those_surely_worse(tmp_path: Path) -> None:
     found = ladder(tmp_path, (60.0, 59.9, 55.0, 40.0))
-    standing = found.standing
-    assert standing is not None
+    (standing,) = found.standings.values()
     assert {standing.best, *standing.near} == {0, 1}
     behind = dict(standing.behind)
     assert 2.0 < behind[2] < 5.5
@@ -70,8 +70,7 @@ def test_conditions_that_do_not_train_are_named(tmp_path: Path) -> None:
     said = answer(found)
     assert "Does not train: lr 3 (5 of 5 diverged)" in said.lines
     assert "lr 3 does not train: 5 of 5 diverged." in said.claims
-    standing = found.standing
-    assert standing is not None
+    (standing,) = found.standings.values()
     assert 2 not in (standing.best, *standing.near)
 
 
@@ -91,8 +90,8 @@ def test_a_declared_question_is_answered_first(findings: dict[str, Findings]) ->
 def test_a_search_is_ranked_by_validation_accuracy(findings: dict[str, Findings]) -> None:
     found = findings["search"]
     means = found.runs.groupby("condition")["validation_accuracy"].mean()
-    assert found.standing is not None
-    assert found.standing.best == means.idxmax()
+    (standing,) = found.standings.values()
+    assert standing.best == means.idxmax()
     assert "is the best by validation accuracy of the 10 that were trained to their end" in answer(found).sentence
 
 
@@ -109,13 +108,68 @@ def test_the_advice_names_seeds_cost_and_command(findings: dict[str, Findings]) 
     rows = found.comparisons[(found.comparisons["verdict"] == "undecided") & (found.comparisons["more"] <= 200)]
     seeds = 5 + int(rows["more"].max())
     assert told.command == f"python -m study.run --space search_spaces/depth.yaml --extend --set seeds={seeds}"
-    assert "at most 7.5 %, no longer 5 %" in told.text
+    assert "at most 7.5 % of studies make a false claim, no longer 5 %" in told.text
     assert advice(findings["epochs"]) is None, "everything is decided there"
 
 
 def test_no_more_seeds_are_advised_before_the_study_has_ended(findings: dict[str, Findings]) -> None:
     assert (findings["killed"].comparisons["verdict"] == "undecided").any()
     assert advice(findings["killed"]) is None
+
+
+def test_an_unfinished_study_says_so_first_and_how_to_finish_it(tmp_path: Path) -> None:
+    directory = simulate(tmp_path, depth(seeds=(0, 1), stopped={8: 12, 9: 0}))
+    table = pd.read_parquet(directory / "trials.parquet")
+    table["state"] = table["state"].replace("stopped", "interrupted")
+    table.to_parquet(directory / "trials.parquet")
+    found = find(read(directory))
+    assert answer(found).sentence.startswith("Not finished: 16 of 20 runs have ended. ")
+    told = advice(found)
+    assert told is not None
+    assert told.command == "python -m study.run --space search_spaces/depth.yaml --resume"
+
+
+def test_of_one_seed_it_is_advised_how_to_tell_from_chance(findings: dict[str, Findings]) -> None:
+    told = advice(findings["one_seed"])
+    assert told is not None
+    assert told.text.startswith("4 more seeds of every configuration")
+    assert told.command.endswith("--extend --set 'seeds=[4, 0, 1, 2, 3]'")
+
+
+def test_each_number_of_epochs_is_ranked_by_itself(tmp_path: Path) -> None:
+    """Longer training is another budget, and nearly always better: nobody asked which of the two is best."""
+    space = {"lr": {"grid": [1.0, 2.0]}, "epochs": {"grid": [20, 60]}}
+    found = of(tmp_path, Simulation(space=space, top=lambda c: 60.0 if c["lr"] == 1 else 40.0, seed_sd=0.3))
+    assert list(found.standings) == [20, 60]
+    for epochs, standing in found.standings.items():
+        assert {found.point(number)["epochs"] for number in (standing.best, *dict(standing.behind))} == {epochs}
+    said = answer(found)
+    assert said.sentence == "After 60 epochs lr 1 is the best of the 2 that train."
+    assert said.lines[0].startswith("After 20 epochs highest: lr 1 (")
+    assert "; surely worse than the best: lr 2, by at least " in said.lines[0]
+    assert said.claims == (
+        "With 95 % confidence the best of those compared after 20 epochs is lr 1.",
+        "With 95 % confidence the best of those compared after 60 epochs is lr 1.",
+    )
+
+
+def test_budgets_alone_are_not_ranked(findings: dict[str, Findings]) -> None:
+    assert findings["epochs"].standings == {}
+    assert "highest" not in answer(findings["epochs"]).sentence
+
+
+def test_of_one_difference_there_is_one_number_to_quote(tmp_path: Path) -> None:
+    """Where a verdict has an interval of it, the ranking names no distance beside."""
+    found = ladder(tmp_path, (60.0, 50.0, 40.0), compare={"baseline": {"lr": 1.0}})
+    assert "Surely worse than the best: lr 3 and lr 2" in answer(found).lines
+    two = ladder(tmp_path / "two", (60.0, 50.0), compare={"baseline": {"lr": 2.0}})
+    assert answer(two).lines == ()
+    assert len(answer(two).claims) == 2
+
+
+def test_what_is_ahead_but_not_surely_by_more_than_the_margin_is_said(tmp_path: Path) -> None:
+    found = ladder(tmp_path, (52.0, 50.0), 0.4, compare={"baseline": {"lr": 2.0}, "meaningful_difference": 2.0})
+    assert answer(found).sentence.startswith("Lr 1 is ahead of lr 2 (")
 
 
 def test_two_configurations_are_compared_in_one_sentence(tmp_path: Path) -> None:

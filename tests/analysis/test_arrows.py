@@ -13,7 +13,7 @@ LAYERS = (
     {"notebook", "page", "figures"},
     {"tables", "cautions", "captions", "style", "latex"},
     {"answer"},
-    {"lines", "advice", "searching"},
+    {"lines", "advice", "ranking", "searching"},
     {"words"},
     {"looking", "tried"},
     {"findings"},

@@ -7,6 +7,7 @@ import pytest
 
 from analysis.cautions import cautions, edge_warning
 from analysis.findings import Findings, find
+from analysis.page import run_counts
 from analysis.results import read
 from tests.analysis.simulate import Simulation, corners, depth, search, simulate
 
@@ -35,19 +36,17 @@ def test_seeds_that_were_added_without_a_plan_are_said_with_their_cost(tmp_path:
 def test_killed_study_names_what_is_missing(findings: dict[str, Findings]) -> None:
     text = said(findings["killed"])
     assert "still running, or its driver was killed" in text
-    assert "5 runs of configuration 0003: failed: RuntimeError: CUDA out of memory" in text
+    assert "5 runs of 3 blocks, batch norm (0003): failed: RuntimeError: CUDA out of memory" in text
     assert "3 of 9 comparisons have no finished run on one side yet" in text
 
 
-@pytest.mark.parametrize(
-    ("seeds", "expected"), [((4,), "one seed: nothing"), ((0, 1, 2), "few seeds: some conditions have 3")]
-)
-def test_few_seeds(tmp_path: Path, seeds: tuple[int, ...], expected: str) -> None:
-    assert expected in said(find(read(simulate(tmp_path, depth(seeds=seeds)))))
+def test_few_seeds(tmp_path: Path) -> None:
+    found = find(read(simulate(tmp_path, depth(seeds=(0, 1, 2)))))
+    assert "few seeds: each configuration has 3 finished runs, so intervals are wide" in said(found)
 
 
 def test_diverged_runs_are_counted(findings: dict[str, Findings]) -> None:
-    assert "8 of 35 runs diverged (loss not finite), in 2 conditions" in said(findings["learning_rate"])
+    assert "8 of 35 runs diverged (loss not finite), in 2 configurations" in said(findings["learning_rate"])
 
 
 def test_search_without_validation_is_selected_on_test(tmp_path: Path) -> None:
@@ -146,13 +145,15 @@ def test_a_machine_that_does_not_name_its_cpu_is_not_mixed(directories: dict[str
     assert "mixed hardware" not in said(find(read(directory)))
 
 
-@pytest.mark.parametrize(("ended", "expected"), [(False, "not started yet"), (True, "did not start")])
-def test_a_run_that_has_not_begun(tmp_path: Path, ended: bool, expected: str) -> None:
-    directory = simulate(tmp_path, depth(seeds=(0,), stopped={9: 0}, ended=ended))
+@pytest.mark.parametrize("state", ["planned", "interrupted"])
+def test_a_run_without_an_epoch_has_not_begun(tmp_path: Path, state: str) -> None:
+    directory = simulate(tmp_path, depth(seeds=(0,), stopped={9: 0}))
     table = pd.read_parquet(directory / "trials.parquet")
-    table.loc[9, "state"] = "planned"
+    table.loc[9, "state"] = state
     table.to_parquet(directory / "trials.parquet")
-    assert f"1 run of configuration 0009: {expected}" in said(find(read(directory)))
+    found = find(read(directory))
+    assert "1 run of 20 blocks, batch norm (0009): not begun" in said(found)
+    assert run_counts(found) == "10 runs of 10 configurations: 9 completed, 1 not begun."
 
 
 def test_one_condition_with_one_run_is_not_a_study_of_one_seed(tmp_path: Path) -> None:
@@ -167,8 +168,7 @@ def test_one_condition_with_one_run_is_not_a_study_of_one_seed(tmp_path: Path) -
                 line["seconds"] = line["seconds"][:1]
     record.write_text("".join(json.dumps(line) + "\n" for line in lines))
     text = said(find(read(directory)))
-    assert "some conditions have 1 finished run, and no interval" in text
-    assert "nothing can be said" not in text
+    assert "some configurations have 1 finished run, and no interval" in text
 
 
 def test_intervals_beyond_what_is_possible_are_counted(findings: dict[str, Findings], tmp_path: Path) -> None:

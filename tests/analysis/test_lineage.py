@@ -9,7 +9,7 @@ from analysis import style
 from analysis.axes import Labels
 from analysis.figures import convergence, final_accuracy
 from analysis.figures.common import NoDataError
-from analysis.figures.search import importance, lineage, slices
+from analysis.figures.search import importance, lineage, parallel, slices
 from analysis.findings import Findings, find
 from analysis.lineage import Stretch, path, perturbed, scheduled, stretches
 from analysis.results import read
@@ -95,7 +95,7 @@ def test_the_lineage_is_drawn_and_what_wants_one_value_a_member_is_not(populatio
         assert style.render(lineage.draw(shown), "png", dpi=40)
         names = [text for text in lineage.draw(shown).axes[0].texts if text.get_text()]
     assert all(0 <= text.xy[1] <= 1 for text in names)  # pyright: ignore[reportAttributeAccessIssue]
-    for module in (slices, importance, convergence, final_accuracy):
+    for module in (slices, parallel, importance, convergence, final_accuracy):
         with pytest.raises(NoDataError, match="the lineage shows them"):
             module.info(population)
 

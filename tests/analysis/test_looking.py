@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from analysis.advice import advice, extended
 from analysis.findings import find
+from analysis.lines import asked
 from analysis.looking import Look, next_seeds
 from analysis.results import read
 from analysis.statistics.looks import seeds_by_look
@@ -98,6 +99,10 @@ def test_seeds_are_added_to_what_is_undecided_until_it_is_decided(tmp_path: Path
     assert found.promised_error == pytest.approx(0.05)
     assert looks[-1].decided + looks[-1].undecided == 4
     assert looks[-1].decided == sum(verdict in ("larger", "smaller") for verdict in said.values())
+    (group,) = asked(found)
+    assert group.heading == f"Against {found.label(0)}", "of which each verdict saw other runs"
+    assert all(" against " in line.text for line in group.lines)
+    assert group.reading.endswith("A verdict keeps the numbers of the look that reached it.")
 
 
 def test_before_the_first_look_is_taken_its_share_of_the_error_is_spent(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from analysis import tables
 from analysis.figures.catalogue import CATALOGUE
 from analysis.findings import Findings
 from analysis.page import _cell, _order, _time
-from analysis.report import Report, ReportError, _finished_first, failed, print_summary, write_report
+from analysis.report import Report, ReportError, _best_first, failed, print_summary, write_report
 from analysis.words import REALISTIC_SEEDS
 from tests.analysis.simulate import Simulation, search, simulate
 
@@ -192,7 +192,7 @@ def test_report_of_a_study_that_has_not_begun(tmp_path: Path) -> None:
     ],
 )
 def test_more_seeds_than_are_looked_for_are_not_a_number(needed: float | None, said: str) -> None:
-    assert _cell("more", needed).text == said
+    assert _cell("more", needed, 0).text == said
 
 
 def test_unknown_format_and_unwritable_place(directories: dict[str, Path], tmp_path: Path) -> None:
@@ -234,8 +234,10 @@ def test_a_column_of_the_summary_that_says_nothing_is_left_out() -> None:
 def test_what_a_search_trained_to_its_end_stands_first(findings: dict[str, Findings]) -> None:
     for name, ended in (("search", [True] * 10 + [False] * 30), ("depth", [True] * 10)):
         found = findings[name]
-        rows = _finished_first(found, tables.summary(found, tables.time_table(found)))
+        rows = _best_first(found, tables.summary(found, tables.time_table(found)))
         assert (rows["n"] > 0).tolist() == ended
+        if name == "search":
+            assert rows["validation_accuracy_mean"].head(10).is_monotonic_decreasing
 
 
 def test_figures_left_out_for_one_reason_are_said_once(depth: Report) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from analysis import searching, style
-from analysis.figures.search import rungs
+from analysis.figures.common import NoDataError
+from analysis.figures.search import rungs, spent
 from analysis.findings import Findings, find
 from analysis.results import read
 from tests.analysis.simulate import search, simulate
@@ -54,7 +55,7 @@ def test_a_grid_has_no_winners(findings: dict[str, Findings]) -> None:
 
 
 def test_what_was_spent_is_divided_by_fate(found: Findings) -> None:
-    table = searching.fates(found).set_index("fate")
+    table = spent.info(found).table.set_index("fate")
     trained = found.results.curves
     lost = len(trained[trained["trial_id"] == f"{LOST:04d}"])
     assert 3 * 3 <= lost < 3 * 25  # of three seeds until they diverged
@@ -65,6 +66,14 @@ def test_what_was_spent_is_divided_by_fate(found: Findings) -> None:
         "confirmed": 2 * 3 * 25,
     }
     assert table["share"].sum() == pytest.approx(100)
+    with style.theme():
+        assert style.render(spent.draw(spent.info(found)), "png", dpi=40)
+
+
+def test_one_fate_is_no_figure(tmp_path: Path) -> None:
+    found = find(read(simulate(tmp_path, search(3, stopped={}, diverges=lambda c, seed: False))))
+    with pytest.raises(NoDataError, match="all 3 configurations had the same fate"):
+        spent.info(found)
 
 
 def test_rungs_show_what_diverged_as_diverged_and_not_beyond_its_end(found: Findings) -> None:

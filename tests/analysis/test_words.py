@@ -47,7 +47,7 @@ def row(verdict: str, difference: float, more: tuple[float, float] = (NAN, NAN),
         ),
         (row("undecided", -1.2) | {"joint_interval": (-2.0, -0.3)}, "undecided whether by more than 1 point"),
         (row("undecided", 1.0, note="one run"), "undecided (one run)"),
-        (row("no data", NAN, note="no finished run on one side"), "no data yet (no finished run on one side)"),
+        (row("no data", NAN, note="no finished run on one side"), "no data yet"),
         (row("does not train", -45) | {"diverged_a": 3}, "does not train: 3 of 3 diverged"),
         (
             row("does not train", 45) | {"diverged_b": 3},
@@ -58,6 +58,18 @@ def row(verdict: str, difference: float, more: tuple[float, float] = (NAN, NAN),
 )
 def test_verdict_in_words(given: dict, said: str) -> None:
     assert verdict(given, 1.0) == said
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ((3, 7), "about 3 to 7 more seeds would decide"),
+        ((3, 8), "about 3 to 8 more seeds would decide, perhaps above this study's most of 10"),
+        ((38, 900), "about 38 to more than 200 more seeds would decide, above this study's most of 10"),
+    ],
+)
+def test_more_seeds_than_the_study_adds_by_itself_are_said(more: tuple[float, float], said: str) -> None:
+    assert verdict(row("undecided", 1.0, more), 1.0, most=10) == f"undecided, {said}"
 
 
 def test_numbers_in_words() -> None:
@@ -97,7 +109,15 @@ def test_declared_question_comes_first(findings: dict[str, Findings]) -> None:
 
 def test_unfinished_side_has_no_verdict(findings: dict[str, Findings]) -> None:
     lines = [str(line) for group in asked(findings["killed"]) for line in group.lines]
-    assert "3 blocks, batch norm: no data yet (no finished run on one side)" in lines
+    assert "No data yet: 3 blocks, batch norm; 20 blocks, no batch norm and 20 blocks, batch norm" in lines
+
+
+def test_a_reason_that_several_share_is_said_once_below_them(findings: dict[str, Findings]) -> None:
+    (group,) = asked(findings["one_seed"])
+    assert len(group.lines) == 9
+    assert {line.verdict for line in group.lines} == {"undecided"}
+    assert group.reading.endswith("One finished run on a side: the spread between seeds is unknown.")
+    assert "of studies" not in group.reading, "nothing is claimed"
 
 
 def test_what_is_decided_stands_above_what_is_not(findings: dict[str, Findings]) -> None:
@@ -109,10 +129,10 @@ def test_what_is_decided_stands_above_what_is_not(findings: dict[str, Findings])
 
 def test_tally_counts_what_was_asked_for(findings: dict[str, Findings]) -> None:
     rows = findings["killed"].comparisons.query("family == 'baseline'").to_dict("records")
-    worse = sum(row["verdict"] == "larger" and row["difference"] < 0 for row in rows)
+    worse = sum(each["verdict"] == "larger" and each["difference"] < 0 for each in rows)
     assert worse
     assert f"{worse} worse by more than 1 point" in tally(rows, 1.0)
-    assert tally(rows, 1.0).endswith("3 without data yet")
+    assert tally([row("undecided", 1.0)] * 3, 1.0) == "all 3 undecided"
 
 
 def test_exploratory_pairs_stand_apart_the_largest_difference_first(findings: dict[str, Findings]) -> None:

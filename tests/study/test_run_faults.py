@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from study.commands import python_command
+from study.process.commands import python_command
 from study.results.paths import ResultsDirectory
 from tests.study.commands import epoch_lines, run, start, wait_for_epoch, write_space
 from tests.study.tracking.read import mlflow_runs

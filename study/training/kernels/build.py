@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from study import locking
+from study.process import locking
 
 SOURCE = Path(__file__).with_name("trunk.cpp")
 # "off" keeps to PyTorch: to compare the two, or should a kernel ever be suspected.

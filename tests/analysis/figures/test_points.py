@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis import style
-from analysis.figures import epochs_to_accuracy, final_accuracy
+from analysis.figures import epochs_to_accuracy, final_accuracy, generalisation_gap
 from analysis.findings import MOST_DISTINCT, Findings, NoDataError, find
 from analysis.results import read
 from tests.analysis.simulate import Simulation, corners, search, simulate
@@ -21,14 +21,14 @@ def test_every_run_is_a_point(findings: dict[str, Findings]) -> None:
         figure = final_accuracy.draw(found)
     points = sum(np.shape(c.get_offsets())[0] for c in figure.axes[0].collections if hasattr(c, "get_sizes"))
     assert points >= 50
-    assert [ax.get_title() for ax in figure.axes] == ["Test", "Generalisation gap"]
+    assert [ax.get_title() for ax in figure.axes] == ["Test", "Training"]
 
 
 def test_selected_accuracy_is_shown_with_a_validation_set(findings: dict[str, Findings]) -> None:
     measures = {n: [p.measure for p in final_accuracy.info(findings[n]).panels] for n in ("validated", "depth")}
     assert measures == {
-        "validated": ["test_accuracy", "selected_accuracy", "gap"],
-        "depth": ["test_accuracy", "gap"],
+        "validated": ["test_accuracy", "train_accuracy", "selected_accuracy"],
+        "depth": ["test_accuracy", "train_accuracy"],
     }
 
 
@@ -45,8 +45,7 @@ def test_unfinished_conditions_keep_their_place(findings: dict[str, Findings]) -
 
 def test_gap_is_train_minus_test(findings: dict[str, Findings]) -> None:
     found = findings["depth"]
-    runs = final_accuracy.info(found).runs
-    values = runs.loc[runs["measure"] == "gap", "value"]
+    values = generalisation_gap.info(found).runs["value"]
     assert sorted(values) == sorted(found.runs["train_accuracy"] - found.runs["test_accuracy"])
 
 
@@ -64,7 +63,7 @@ def test_the_ticks_of_several_axes_do_not_lie_on_one_another(tmp_path: Path) -> 
     space = {"num_blocks": {"grid": [1, 3]}, "batch_norm": {"grid": [False, True]}, "epochs": 3}
     space |= {"lr": {"grid": [0.02, 0.1]}, "momentum": {"grid": [0.0, 0.9]}}
     found = find(read(simulate(tmp_path, Simulation(space=space, seeds=(0, 1)))))
-    for figures in (final_accuracy, epochs_to_accuracy):
+    for figures in (final_accuracy, generalisation_gap, epochs_to_accuracy):
         with style.theme():
             figure = figures.draw(figures.info(found))
             style.render(figure, "png", dpi=50)
@@ -88,7 +87,7 @@ def test_intervals_beyond_0_to_100_percent_are_said(findings: dict[str, Findings
 def test_a_gap_below_zero_is_possible(findings: dict[str, Findings]) -> None:
     found = findings["depth"]
     below = found.runs.assign(gap=found.runs["gap"] - 50)
-    assert "beyond" not in final_accuracy.info(replace(found, runs=below)).source
+    assert "beyond" not in generalisation_gap.info(replace(found, runs=below)).source
 
 
 def test_learning_rates_stand_on_a_logarithmic_axis(findings: dict[str, Findings]) -> None:
@@ -146,3 +145,8 @@ def test_runs_that_are_parts_of_the_same_count_once(findings: dict[str, Findings
         (0, 1, 2, 3, 4)
     ]
     assert set(shown.runs["condition"]) == {2}
+
+
+def test_the_best_at_the_edge_is_noted(findings: dict[str, Findings]) -> None:
+    assert "largest tried (51)" in final_accuracy.info(findings["epochs"]).source
+    assert "Note" not in final_accuracy.info(findings["learning_rate"]).source

@@ -1,18 +1,19 @@
-"""Figures of searches: history, slices, importance, early stopping."""
+"""Figures of searches: history, slices, parallel coordinates, importance, early stopping."""
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from analysis import style
 from analysis.figures.common import NoDataError
-from analysis.figures.search import history, importance, rungs, slices
+from analysis.figures.search import history, importance, parallel, rungs, slices
 from analysis.findings import Findings, find
 from analysis.results import read
 from analysis.tried import search_trials
 from tests.analysis.simulate import Configuration, search, simulate
 
-MODULES = (history, slices, importance, rungs)
+MODULES = (history, slices, parallel, importance, rungs)
 
 
 def test_best_so_far_counts_finished_trials_by_validation(findings: dict[str, Findings]) -> None:
@@ -42,6 +43,24 @@ def test_slices_have_a_panel_an_axis(findings: dict[str, Findings]) -> None:
         figure = slices.draw(shown)
     assert [ax.get_xlabel() for ax in figure.axes][-1] == "Learning rate"
     assert figure.axes[3].get_xscale() == "log"
+
+
+def test_parallel_coordinates_are_scaled_to_the_axes(findings: dict[str, Findings]) -> None:
+    found = findings["search"]
+    shown = parallel.info(found)
+    values = shown.table[list(shown.axes)].to_numpy()
+    assert len(values) == 10
+    assert values.min() >= 0
+    assert values.max() <= 1
+    rates = found.conditions["lr"]
+    ended = (
+        found.conditions.assign(trial_id=[f"{n:04d}" for n in found.conditions.index])
+        .set_index("trial_id")
+        .loc[shown.table["trial_id"], "lr"]
+    )
+    low, high = np.log10(rates.min()), np.log10(rates.max())
+    expected = (np.log10(ended.to_numpy(dtype=float)) - low) / (high - low)
+    assert shown.table["lr"].tolist() == pytest.approx(list(expected))
 
 
 def never(c: Configuration, seed: int) -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from study.cluster import temporary
 from study.cluster.temporary import NoFolderError, base_folder, ray_folder
-from study.locking import Owner
+from study.process.locking import Owner
 
 
 def test_the_environments_folder_is_used_where_it_will_do(tmp_path, monkeypatch):
@@ -56,7 +56,7 @@ def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
         [
             sys.executable,
             "-c",
-            "import json, dataclasses, study.locking as l\n"
+            "import json, dataclasses, study.process.locking as l\n"
             "print(json.dumps(dataclasses.asdict(l.Owner.this_process())))",
         ],
         capture_output=True,

@@ -6,7 +6,7 @@ from pathlib import Path
 from study.contract.axes import Configuration
 from study.growing import growth_of
 from study.growth.budget import Spending
-from study.growth.growing import InTurn
+from study.growth.protocol import InTurn
 from study.growth.supply import Supply
 from study.plan.planned import planned_by
 from study.results.ledger import Ledger

@@ -4,8 +4,11 @@ The same tests run on a CPU, so that they are known to be right before a GPU is 
 """
 
 import contextlib
+import dataclasses
+import statistics
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,6 +19,7 @@ from study.training.loop import Training
 from tests.helpers import tiny_data
 from tests.study.training.helpers import (
     configuration,
+    finish,
     network_of,
     numbers,
     runs_of,
@@ -88,6 +92,35 @@ def test_a_diverging_run_changes_no_bit_of_its_neighbours(device, batch_norm):
     assert [result.diverged for result in last] == [False, True, False]
     for place in (0, 2):
         assert same_bits(state_of(one, place), state_of(other, place))
+
+
+def images_hard_to_tell(train: int, test: int) -> ImageData:
+    """Ten classes of coarse patterns below noise: seeds end far apart after a few epochs, and none at the limit."""
+    random = np.random.default_rng(0)
+    patterns = random.integers(68, 188, size=(10, 8, 8, 3)).repeat(4, axis=1).repeat(4, axis=2)
+    images = {}
+    for part, count in (("train", train), ("test", test)):
+        labels = random.permutation(np.arange(count) % 10)
+        noise = random.normal(0, 60, size=(count, 32, 32, 3))
+        images[f"{part}_images"] = np.clip(patterns[labels] + noise, 0, 255).astype(np.uint8)
+        images[f"{part}_labels"] = labels.astype(np.int64)
+    return dataclasses.replace(tiny_data(), **images)
+
+
+@pytest.mark.slow
+@devices
+def test_the_mean_over_thirty_seeds_is_the_cpus_within_a_point(device):
+    """Two one-sided tests at 5 % (Schuirmann 1987) of the same seeds' accuracies; the margin was fixed beforehand."""
+    margin, seeds = 1.0, 30
+    runs = runs_of(configuration(batch_norm=True, num_blocks=1, lr=0.1), range(seeds))
+    arguments = runs, images_hard_to_tell(train=640, test=250)
+    ours, theirs = (finish(each)[-1] for each in (side_by_side(*arguments, device), Training(*arguments)))
+    assert statistics.stdev(result.test_accuracy for result in theirs) > 5
+    differences = [a.test_accuracy - b.test_accuracy for a, b in zip(ours, theirs, strict=True)]
+    error = statistics.stdev(differences) / seeds**0.5
+    assert (
+        abs(statistics.mean(differences)) + 1.699 * error < margin
+    )  # the 95 % quantile of t with 29 degrees of freedom
 
 
 @contextlib.contextmanager

@@ -290,7 +290,7 @@ class Blocked:
     names = {"ray", "pydantic", "ruamel", "pandas", "scipy", "sklearn", "rich", "pyarrow", "matplotlib", "optuna"}
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in self.names or name.startswith("study.") and not name.startswith(
-            ("study.contract", "study.training", "study.locking")
+            ("study.contract", "study.training", "study.process")
         ):
             raise ImportError(f"{name} is not there")
 sys.meta_path.insert(0, Blocked())

@@ -1,5 +1,5 @@
+from study.forecast.typical import model_epochs, typical
 from study.space import load_study
-from study.typical import model_epochs, typical
 from tests.study.commands import ROOT
 
 SEARCH = ["scheduler={name: none}", "search={algorithm: optuna, samples: 7}", "seeds=2", "space.epochs=3"]

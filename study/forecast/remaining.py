@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from study.contract.runs import Run
 from study.contract.states import ENDED
+from study.forecast.typical import typical
 from study.plan.beginnings import Family, families
 from study.plan.planned import Planned, PlannedRun, missing
 from study.results.ledger import Ledger
 from study.space import Study
-from study.typical import typical
 
 NEW = "new "  # before the number of a configuration that the directory does not hold yet
 
@@ -44,7 +44,7 @@ def left_of(ledger: Ledger, wanted: Iterable[Planned]) -> list[Left]:
 
 
 def foreseen(study: Study, held: Sequence[Planned]) -> list[Planned]:
-    """What the study asks for and may still come to ask for; see ``study.typical``.
+    """What the study asks for and may still come to ask for; see ``study.forecast.typical``.
 
     Args:
         study: as it is asked for now.

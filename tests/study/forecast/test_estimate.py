@@ -3,8 +3,8 @@ import pytest
 from study.contract.axes import Configuration
 from study.contract.runs import Run
 from study.data.sizes import Sizes
-from study.estimate import BESIDE_OTHERS, EPOCH_OF_PACK, PACK, START_AND_END, estimate, of
-from study.measuring import Measured, measure
+from study.forecast.estimate import BESIDE_OTHERS, EPOCH_OF_PACK, PACK, START_AND_END, estimate, of
+from study.forecast.measuring import Measured, measure
 from study.plan.packs import Pack
 from study.plan.planned import PlannedRun
 from study.training.loop import Training

@@ -3,10 +3,13 @@
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 
 from study.contract.axes import AXES, Configuration, number
+
+Verbosity = Literal["quiet", "normal", "verbose"]
 
 # Said of every configuration; the other axes only where they differ from the notebook's recipe.
 _ALWAYS = ("batch_norm", "lr", "epochs")

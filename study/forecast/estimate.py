@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from study.contract.axes import Configuration
-from study.measuring import Measured
+from study.forecast.measuring import Measured
 from study.plan.packs import Pack, cost, makespan
 from study.plan.planned import RunKey
 

@@ -1,6 +1,6 @@
 import pytest
 
-from study.pace import FEWEST_EPOCHS, SECONDS_MEASURED, Pace
+from study.terminal.pace import FEWEST_EPOCHS, SECONDS_MEASURED, Pace
 
 
 def test_before_the_first_epoch_nothing_is_known():

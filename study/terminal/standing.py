@@ -7,11 +7,11 @@ from typing import Literal
 
 from study.contract.axes import AXES, Configuration, digits_apart
 from study.contract.states import ENDED
-from study.pace import Pace, UnderWay
-from study.phrasing import distinguish
 from study.plan.packs import Pack, cost
 from study.plan.planned import RunKey
 from study.results.ledger import Ledger, RunStatus
+from study.terminal.pace import Pace, UnderWay
+from study.terminal.phrasing import distinguish
 
 Measure = Literal["train_loss", "train_accuracy", "validation_accuracy", "test_accuracy"]
 

@@ -9,11 +9,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from study.phrasing import counted, duration, ranges
-from study.standing import Best, Row, Spread, Standing
+from study.terminal.phrasing import counted, duration, ranges
+from study.terminal.standing import Best, Row, Spread, Standing
 
 MOST_ROWS = 12
-LINES_BESIDE_ROWS = 6
+LINES_BESIDE_ROWS = 7
 WIDE = 110
 NARROW = 70
 WIDEST = 120
@@ -123,7 +123,9 @@ def _table(rows: tuple[Row, ...], width: int, now: float) -> Table:
     if not validated or width >= WIDE:
         table.add_column("test %", justify="right", no_wrap=True)
     if width >= NARROW:
-        table.add_column("model-epochs/s" if width >= WIDE else "/s", justify="right", no_wrap=True)
+        table.add_column("model-epochs/s" if width >= WIDE else "model-\nepochs/s", justify="right", no_wrap=True)
+    for column in table.columns:
+        column.vertical = "bottom"  # where a title takes two lines
     for row in rows:
         table.add_row(*_cells(row, width, now, validated=validated), style="red" if row.diverged else None)
     return table

@@ -8,7 +8,7 @@ from tests.study.commands import environment
 
 SAY = """
 import sys
-from study.output import sturdy_output
+from study.process.output import sturdy_output
 with sturdy_output():
     from rich.console import Console
     for number in range(3):

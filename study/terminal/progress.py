@@ -11,15 +11,14 @@ from rich.console import Console
 from rich.live import Live
 
 from study.contract.records import EpochLine
-from study.live_table import Screen, accuracies, summary
-from study.pace import Pace
-from study.phrasing import counted, describe, ranges, say
 from study.plan.packs import Pack, cost
 from study.plan.planned import RunKey
-from study.request import Verbosity
 from study.results.ledger import Ledger
 from study.results.provenance import add_computation
-from study.standing import spread, stand, varying_axes
+from study.terminal.live_table import Screen, accuracies, summary
+from study.terminal.pace import Pace
+from study.terminal.phrasing import Verbosity, counted, describe, ranges, say
+from study.terminal.standing import spread, stand, varying_axes
 
 SECONDS_BETWEEN_LINES = 30.0
 SECONDS_BETWEEN_TABLES = 0.5

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from study.locking import HeldError, Lock, Owner, hold
+from study.process.locking import HeldError, Lock, Owner, hold
 from tests.study.commands import ROOT
 
 # Takes the lock of the file it is given, says how that went, and keeps it until its standard input ends.
 TAKE = """
 import logging, sys
 from pathlib import Path
-from study.locking import HeldError, Lock
+from study.process.locking import HeldError, Lock
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 lock = Lock(Path(sys.argv[1]))
 try:

@@ -1,12 +1,12 @@
 from pathlib import Path
 
 from study.contract.axes import Configuration
-from study.pace import Pace
 from study.plan.planned import Planned
 from study.results.ledger import Ledger
 from study.results.opening import open_ledger
 from study.results.paths import ResultsDirectory
-from study.standing import stand
+from study.terminal.pace import Pace
+from study.terminal.standing import stand
 from tests.study.lines import line
 
 

@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from study import interrupts
+from study.process import interrupts
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 import pytest
 
 from study.contract.axes import Configuration
-from study.phrasing import as_yaml, byte_size, counted, describe, distinguish, duration, ranges
+from study.terminal.phrasing import as_yaml, byte_size, counted, describe, distinguish, duration, ranges
 
 
 @pytest.mark.parametrize(

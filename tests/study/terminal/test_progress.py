@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from study import live_table, progress
 from study.contract.axes import Configuration
-from study.live_table import Screen
-from study.pace import UnderWay
 from study.plan.packs import Pack
 from study.plan.planned import Planned
-from study.progress import ProgressDisplay
 from study.results.files import write_json
 from study.results.ledger import Ledger
 from study.results.opening import open_ledger
 from study.results.paths import ResultsDirectory
-from study.standing import Row, Standing
+from study.terminal import live_table, progress
+from study.terminal.live_table import Screen
+from study.terminal.pace import UnderWay
+from study.terminal.progress import ProgressDisplay
+from study.terminal.standing import Row, Standing
 from tests.study.lines import line
 
 CONFIGURATION = Configuration(block="conv", num_blocks=1, batch_norm=True, lr=1e-3, epochs=3)

@@ -2,9 +2,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from study.contract.axes import Configuration
+from study.forecast.remaining import foreseen, left_of
 from study.plan.packs import Pack
 from study.plan.planned import Planned
-from study.remaining import foreseen, left_of
 from study.results.ledger import Ledger
 from study.results.opening import open_ledger
 from study.results.paths import ResultsDirectory

@@ -1,0 +1,1 @@
+"""How much a study will train, and how long it will take."""
