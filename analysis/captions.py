@@ -8,8 +8,8 @@ CAPTIONS = {
     "convergence_seconds": f"The same against the training time of a run: {SHARED_TIME}.",
     "head_to_head": "Two configurations and their difference; bands hold for each epoch by itself, and are no verdict.",
     "final_accuracy": "Final accuracy, as the study declared it; every point is a run.",
-    "forest": "Each row is a difference of two configurations. The verdict is read off the thin line, which is the one "
-    "to quote; the thick one holds for that difference alone.",
+    "forest": "Each row is a difference of two configurations; the thick line holds for it alone. The verdict is read "
+    "off a thin line, which is then the one to quote.",
     "survival": "Share of the runs whose test accuracy has reached a threshold by an epoch.",
     "generalisation_gap": "Training minus test accuracy, final values as the study declared them.",
     "seed_spread": "How far runs that differ in nothing but the seed lie apart.",
