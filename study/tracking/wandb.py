@@ -1,6 +1,9 @@
 """Weights & Biases, offline: a folder for each run with its whole history, for ``wandb sync``."""
 
+import atexit
 import shutil
+import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,6 +40,7 @@ class WandbTracker:
             return
         for earlier in self._folder.glob(f"wandb/offline-run-*-{name}"):
             shutil.rmtree(earlier)
+        _import(self._folder / "wandb")
         self._write(name, status, epochs)
         self._identity.written[name] = place
         self._identity.write()
@@ -69,3 +73,21 @@ class WandbTracker:
             run.log(curve_values(epoch), step=epoch.epoch)
         run.summary.update({"state": status.state, "diverged": status.diverged})
         run.finish()
+
+
+def _import(folder: Path) -> None:
+    """Import wandb, which makes folders for temporary files then, and has them removed when the process ends.
+
+    They lie in its own folder, so that a process that is killed leaves none elsewhere; the next session removes them.
+    """
+    if "wandb" in sys.modules:
+        return
+    folder.mkdir(exist_ok=True)
+    for left in folder.glob("tmp*"):
+        shutil.rmtree(left)
+    before, tempfile.tempdir = tempfile.tempdir, tempfile.mkdtemp(dir=folder)
+    atexit.register(shutil.rmtree, tempfile.tempdir, ignore_errors=True)
+    try:
+        import wandb  # noqa: F401
+    finally:
+        tempfile.tempdir = before

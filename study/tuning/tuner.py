@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -76,6 +77,7 @@ def make_tuner(
     Each session is an experiment of its own below trials/: two in one directory would mix, and a restored one starts
     over in silence when its state file is torn.
     """
+    _spare_wandb()
     # Ray's own TensorBoard files have a curve for a pack and a session; this project's have one for a run.
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
     os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(MOST_PENDING))
@@ -102,6 +104,19 @@ def make_tuner(
             verbose=0,
         ),
     )
+
+
+def _spare_wandb() -> None:
+    """Import Ray's part for Weights & Biases without that itself, which Ray Tune imports where it is installed.
+
+    It makes temporary folders when it is imported, which a process that is killed leaves behind.
+    """
+    if "wandb" not in sys.modules:
+        sys.modules["wandb"] = None  # type: ignore[assignment]
+        try:
+            import ray.air.integrations.wandb  # noqa: F401
+        finally:
+            del sys.modules["wandb"]
 
 
 def run_packs(

@@ -60,7 +60,7 @@ def test_a_study_that_is_struck_again_and_again_ends_with_the_undisturbed_number
     results = tmp_path / "results" / "small"
     for strike, status, last_words in STRIKES:
         done = max((row["epoch"] for row in epoch_lines(results, "0000")), default=0)
-        with start(space, "--no-report", "--resume", RAY_TMPDIR=str(short)) as process:
+        with start(space, "--no-report", "--resume", TMPDIR=str(short)) as process:
             wait_for_epoch(results, done + 2, process)
             seen = below(process.pid)
             addresses = listening([process.pid, *(each.pid for each in seen)])
@@ -73,7 +73,7 @@ def test_a_study_that_is_struck_again_and_again_ends_with_the_undisturbed_number
             assert "Traceback" not in out + err
             assert left_after(10, seen) == []
             assert list(short.iterdir()) == []
-    last = run(space, "--no-report", "--resume", RAY_TMPDIR=str(short))
+    last = run(space, "--no-report", "--resume", TMPDIR=str(short))
     assert last.returncode == 0, last.stderr
     assert computed(results) == numbers_of_long(80)
     curves = pd.read_parquet(results / "curves.parquet")

@@ -159,8 +159,11 @@ def test_another_question_asked_of_a_finished_study_is_answered(tmp_path, finish
     shutil.copytree(finished[1], copy)
     settings = ["--set", "compare.meaningful_difference=60", "--set", "compare.baseline={num_blocks: 0}"]
     settings += ["--set", "track=[wandb]"]
-    again = run(write_space(tmp_path), "--results", "copy", "--resume", *settings)
+    temporary = tmp_path / "t"
+    temporary.mkdir()
+    again = run(write_space(tmp_path), "--results", "copy", "--resume", *settings, TMPDIR=str(temporary))
     assert again.returncode == 0, again.stderr
+    assert list(temporary.iterdir()) == list((copy / "wandb").glob("tmp*")) == []
     study = ruamel.yaml.YAML(typ="safe").load((copy / "study.yaml").read_text())
     assert study["compare"]["meaningful_difference"] == 60
     assert "60 points" in again.stdout

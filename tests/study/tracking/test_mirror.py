@@ -1,6 +1,7 @@
 """Curves in MLflow's own store and in W&B's own files, over sessions, failures and repairs."""
 
 import shutil
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -16,6 +17,7 @@ from study.space import load_study
 from study.tracking import mirror, trackers
 from study.tracking.mirror import Mirror, Tracker
 from study.tracking.trackers import mlflow_uri, trackers_of
+from tests.study.commands import environment
 from tests.study.lines import line
 from tests.study.tracking.read import mlflow_runs, wandb_runs
 from tests.study.two_seeds import opened
@@ -156,3 +158,18 @@ def test_what_is_not_installed_is_said_with_the_command(tmp_path, monkeypatch):
         "track: mlflow and wandb cannot be imported; to install: pip install mlflow-skinny wandb"
     )
     assert trackers.lacking(load_study(tmp_path / "space.yaml")) is None
+
+
+def test_wandb_leaves_no_temporary_folder_wherever_a_session_is_killed(tmp_path):
+    pytest.importorskip("wandb")
+    temporary = tmp_path / "t"
+    temporary.mkdir()
+    script = (
+        "import os, pathlib, sys; from tests.study.lines import line; from tests.study.tracking import test_mirror; "
+        "test_mirror.session(pathlib.Path(sys.argv[1]), 'wandb', line({}, (0,))); {}"
+    )
+    for epoch, end, left in ((1, "os._exit(0)", 1), (2, "", 0)):
+        command = [sys.executable, "-c", script.format(epoch, end), str(tmp_path)]
+        subprocess.run(command, env=environment(TMPDIR=str(temporary)), check=True, capture_output=True)
+        assert list(temporary.iterdir()) == []
+        assert len(list(tmp_path.glob("wandb/tmp*"))) == left
