@@ -124,6 +124,6 @@ def _no_claims(findings: Findings) -> list[str]:
     trained = [
         int(n) for n, fails in zip(findings.seen[-1].ns, findings.seen[-1].fails, strict=True) if n and not fails
     ]
-    if trained and not findings.runs["diverged"].any():
+    if trained and min(trained) > 1 and not findings.runs["diverged"].any():
         said.append(f"That no run ever diverges: of a configuration {words.unseen_divergence(min(trained))}.")
     return said

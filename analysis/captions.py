@@ -3,8 +3,8 @@
 SHARED_TIME = "shared among runs that train together, on a machine that may have been busy"
 
 CAPTIONS = {
-    "forest": "Each row is a difference of two configurations. The verdict is read off the thin line, which is the one "
-    "to quote; the thick one holds for that difference alone.",
+    "forest": "Each row is a difference of two configurations; the thick line holds for it alone. The verdict is read "
+    "off a thin line, which is then the one to quote.",
     "final_accuracy": "Final accuracy, as the study declared it; every point is a run.",
     "convergence": "Accuracy and training loss after each epoch: train dashed, test solid.",
     "head_to_head": "Two configurations and their difference; bands hold for each epoch by itself, and are no verdict.",

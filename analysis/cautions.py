@@ -140,16 +140,9 @@ def _seeds(findings: Findings) -> list[str]:
 
 
 def _judging(findings: Findings) -> list[str]:
-    """Say what keeps comparisons from being judged, and what looks without a plan have cost."""
-    table = findings.comparisons
-    if table.empty:
-        return []
+    """Say what looks have been taken, and what those without a plan have cost."""
     more = extended(findings)
-    verdicts = table.loc[table["family"] != "exploratory", "verdict"]
-    counts, lines = verdicts.value_counts(), [more] if more else []
-    if "no data" in counts:
-        lines.append(f"{counts['no data']} of {len(verdicts)} comparisons have no finished run on one side yet")
-    return lines
+    return [more] if more else []
 
 
 def _beyond(findings: Findings) -> list[str]:

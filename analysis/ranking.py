@@ -53,7 +53,7 @@ def claims(findings: Findings) -> list[str]:
 def open_questions(findings: Findings) -> list[str]:
     """Return where it is not known which is best."""
     return [
-        f"Which of those that may be the best {_after(findings, budget)}is the best."
+        f"{f'Which is the best {_after(findings, budget)}'.strip()}: {1 + len(found.near)} may be."
         for budget, found in findings.standings.items()
         if found.near and not _judged(findings, found)
     ]

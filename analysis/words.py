@@ -25,7 +25,8 @@ def mean_sd(mean: float, sd: float) -> str:
     """Return 'mean ± sd', '–' for no value, and the mean alone where one run gives no sd."""
     if math.isnan(mean):
         return "–"
-    return f"{mean:.2f}" if math.isnan(sd) else f"{mean:.2f} ± {sd:.2f}"
+    said = f"{_rounded(mean):.2f}".replace("-", "−")
+    return said if math.isnan(sd) else f"{said} ± {sd:.2f}"
 
 
 def interval(low: float, high: float, signed: bool = True) -> str:
@@ -49,7 +50,12 @@ def with_note(reading: str, texts: Iterable[str]) -> str:
 
 def change(value: float) -> str:
     """Return a signed number with a minus sign proper: '+1.20', '−0.30'."""
-    return f"{value:+.2f}".replace("-", "−")
+    return f"{_rounded(value):+.2f}".replace("-", "−")
+
+
+def _rounded(value: float) -> float:
+    """To two digits, without a negative zero."""
+    return round(value, 2) + 0.0
 
 
 def p_value(p: float) -> str:

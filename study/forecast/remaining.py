@@ -1,7 +1,7 @@
 """What is left of a study that a results directory holds, seen without changing it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from study.contract.runs import Run
 from study.contract.states import ENDED
@@ -54,8 +54,13 @@ def foreseen(study: Study, held: Sequence[Planned]) -> list[Planned]:
     explored = [each for each in whole if each.stage == "explore"]
     if study.search.algorithm == "optuna":
         explored = explored[sum(each.stage == "explore" for each in held) :]
-    confirmed = any(each.stage == "confirm" for each in held)
-    return explored + [each for each in whole if each.stage == "confirm" and not confirmed]
+    confirmed = [each for each in held if each.stage == "confirm"]
+    again = [each for each in whole if each.stage == "confirm"]
+    if again and confirmed:
+        more = [replace(each, seeds=again[0].seeds) for each in confirmed]  # of which some may be there
+        winners = sum(each.reason != "baseline" for each in confirmed)
+        again = more + again[winners : len(again) - 1]
+    return explored + again
 
 
 def _epochs_left(ledger: Ledger, family: Family) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from study.plan.beginnings import families
 from study.plan.planned import Planned, planned_by, runs_of
 from study.space import Study, configurations
+from study.space.rules import FIRST_CONFIRM_SEED
 from study.space.sections import RandomSearch
 
 
@@ -20,8 +21,8 @@ def typical(study: Study) -> list[Planned]:
         planned = [Planned(each, study.seed_list) for each in configurations(drawn)]
     if study.confirm is not None:
         again = planned[: study.confirm.top + 1]  # the best ones and the baseline
-        seeds = tuple(range(study.confirm.seeds))
-        planned += [Planned(each.configuration, seeds, "confirm") for each in again]
+        seeds = tuple(range(FIRST_CONFIRM_SEED, FIRST_CONFIRM_SEED + study.confirm.seeds))
+        planned += [Planned(each.configuration, seeds, "confirm", "confirm") for each in again]
     return planned
 
 

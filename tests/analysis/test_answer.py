@@ -97,6 +97,8 @@ def test_a_search_is_ranked_by_validation_accuracy(findings: dict[str, Findings]
 
 def test_what_cannot_be_claimed_is_said(findings: dict[str, Findings]) -> None:
     said = answer(findings["depth"]).no_claims
+    (standing,) = findings["depth"].standings.values()
+    assert f"Which is the best: {1 + len(standing.near)} may be." in said
     assert any(line.startswith("Any difference of an exploratory pair") for line in said)
     assert any("0 of 5 runs diverged, which leaves a share of up to 45 % possible" in line for line in said)
 

@@ -246,6 +246,22 @@ def test_figures_left_out_for_one_reason_are_said_once(depth: Report) -> None:
     assert "Search history, Search: slices, " in page
 
 
+def test_links_to_the_numbers_of_a_figure_lead_to_files(depth: Report) -> None:
+    page = (depth.out / "report.html").read_text()
+    links = re.findall(r'href="(tables/[^"]+)"', page)
+    assert len(links) == len(depth.drawn)
+    assert all((depth.out / link).is_file() for link in links)
+
+
+def test_a_search_shows_what_it_selected_by_and_no_column_is_cut(tmp_path: Path) -> None:
+    study = search(6, stopped={}, diverges=lambda c, seed: seed == 0 and c["lr"] > 0.01)
+    said = printed(write_report(simulate(tmp_path / "results", study), formats=()), width=80)
+    heads = next(line for line in said.splitlines() if "Test (%)" in line)
+    assert "Validation (%)" in heads
+    assert "…" not in said
+    assert "Train (%), Time (s): in the report, or in a wider terminal" in " ".join(said.split())
+
+
 def test_a_path_with_brackets_is_printed_as_it_is(directories: dict[str, Path], tmp_path: Path) -> None:
     for name in ("[lr]", "a[/b]"):
         report = write_report(directories["single"], tmp_path / name, ())

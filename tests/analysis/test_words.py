@@ -9,6 +9,7 @@ from analysis.results import read
 from analysis.words import (
     BEYOND_NOTE,
     REALISTIC_SEEDS,
+    change,
     duration,
     interval,
     listed,
@@ -78,6 +79,9 @@ def test_numbers_in_words() -> None:
     assert mean_sd(NAN, NAN) == "–"
     assert mean_sd(50.0, NAN) == "50.00"
     assert mean_sd(50.0, 1.234) == "50.00 ± 1.23"
+    assert mean_sd(-0.001, 0.16) == "0.00 ± 0.16"
+    assert mean_sd(-1.5, NAN) == "−1.50"
+    assert (change(-0.001), change(-0.3)) == ("+0.00", "−0.30")
     assert interval(-1.0, 2.0) == "[−1.00, +2.00]"
     assert interval(NAN, NAN) == "–"
     assert (p_value(0.00001), p_value(0.034), p_value(NAN)) == ("< 0.0001", "0.034", "–")

@@ -62,5 +62,15 @@ def test_of_a_search_the_draws_that_were_made_are_not_foreseen_again(tmp_path):
     study = load_study(tmp_path / "space.yaml")
     drawn = Planned(Configuration(num_blocks=1, lr=0.05, epochs=3), (0, 1))
     assert [each.stage for each in foreseen(study, [drawn])] == ["explore", "explore", "confirm", "confirm"]
-    confirmed = replace(drawn, stage="confirm")
-    assert [each.stage for each in foreseen(study, [drawn, confirmed])] == ["explore", "explore"]
+    confirmed = replace(drawn, stage="confirm", seeds=(10000, 10001), reason="confirm")
+    baseline = replace(confirmed, configuration=replace(SHORT, num_blocks=1, lr=0.01), reason="baseline")
+    ledger = opened(tmp_path, drawn, confirmed, baseline)
+    three = tuple(ledger.by_name)
+    for name, each in zip(three, ledger.by_name.values(), strict=True):
+        ledger.record({name: [line(epoch, each.seeds) for epoch in (1, 2, 3)]})
+    left = said(ledger, foreseen(study, ledger.planned))
+    # Two draws more, and as many seeds as an extension asks for, of those that were confirmed.
+    assert [(name, seed) for name, seed, _ in left if name in three] == [
+        (name, seed) for name in three[1:] for seed in (10002, 10003)
+    ]
+    assert len(left) == 2 * 2 + 2 * 2

@@ -173,7 +173,7 @@ def test_what_ray_hears_is_the_mean_and_not_the_rows(tmp_path):
     assert best.metrics["train_accuracy"] == pytest.approx((last[0][3] + last[1][3]) / 2)
     assert "validation_accuracy" not in best.metrics
     assert "lines" not in (Path(best.path) / "result.json").read_text()
-    checkpoints = [metrics for _, metrics in best.best_checkpoints]
+    checkpoints = [metrics for _, metrics in best.best_checkpoints or []]
     assert len(checkpoints) == 2
     assert not any(metrics.keys() & {"lines", "computation", "config"} for metrics in checkpoints)
 
