@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import ray
 from ray import tune
-from ray.tune.result import DONE, NODE_IP, PID, TRAINING_ITERATION, TRIAL_ID
+from ray.air.constants import TRAINING_ITERATION
+from ray.tune.result import DONE, NODE_IP, PID, TRIAL_ID
 
 from study.contract.axes import Configuration, Value
 from study.contract.files import FORMAT, STATE_FILE
