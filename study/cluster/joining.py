@@ -11,8 +11,9 @@ import ray
 from ray._raylet import GcsClient  # pyright: ignore[reportAttributeAccessIssue]
 from ray.exceptions import AuthenticationError
 
-from study.cluster.local import first_line, local_ray, shut_down
+from study.cluster.local import first_line, give_up, local_ray, shut_down
 from study.cluster.resources import amounts
+from study.cluster.watching import watched_cluster
 from study.process import interrupts
 
 _ENVIRONMENT = {
@@ -52,8 +53,11 @@ def connected(address: str | None, last_words: Callable[[str], str]) -> Iterator
             ray.init(address=address, **quiet)
     except Exception as error:  # Ray raises anything from ConnectionError to ValueError here
         raise ClusterError(_no_cluster(address, first_line(error))) from error
+    head = ray.get_runtime_context().gcs_address
+    reason = f"the Ray cluster at {head} has died; the study can go on at another --address, or without one"
     try:
-        yield
+        with watched_cluster(head, lambda: give_up(reason, last_words)):
+            yield
     finally:
         shut_down()
 

@@ -38,7 +38,7 @@ def local_ray(options: dict[str, Any], last_words: Callable[[str], str]) -> Iter
 
     Args:
         options: further ones of ``ray.init``.
-        last_words: what to say when a process that Ray cannot do without has died, by its name; this program then ends.
+        last_words: what to say when Ray has died, by the cause in words; this program then ends.
 
     Raises:
         NoRayError: it cannot start.
@@ -64,7 +64,7 @@ def local_ray(options: dict[str, Any], last_words: Callable[[str], str]) -> Iter
             _start(folder, options)
         except Exception as error:  # OSError, ValueError, RuntimeError, TimeoutError: Ray has no one kind for it
             raise NoRayError(f"Ray cannot start on this machine: {first_line(error)}") from error
-        stack.enter_context(watched(lambda name: _give_up(name, last_words)))
+        stack.enter_context(watched(lambda name: give_up(f"Ray's {name} died, perhaps for want of memory", last_words)))
         yield
 
 
@@ -133,7 +133,7 @@ def _janitor(folder: Path) -> Iterator[None]:
         yield
 
 
-def _give_up(name: str, last_words: Callable[[str], str]) -> NoReturn:
+def give_up(reason: str, last_words: Callable[[str], str]) -> NoReturn:
     """End this program: without Ray its main thread waits, and cannot be woken. The janitor cleans up."""
     try:
         sys.stdout.flush()
@@ -141,7 +141,7 @@ def _give_up(name: str, last_words: Callable[[str], str]) -> NoReturn:
         for each in (1, 2):  # Ray would print pages of its logs
             os.dup2(nowhere, each)
         shown = "\r\x1b[?25h\n" if os.isatty(output) else ""  # the cursor, which a progress bar hides
-        os.write(output, f"{shown}{last_words(name)}\n".encode())
+        os.write(output, f"{shown}{last_words(reason)}\n".encode())
     finally:
         os._exit(BROKEN)
 

@@ -17,6 +17,7 @@ from study.results.ledger import Ledger
 
 _LONGEST_ERROR = 4000
 _OUT_OF_MEMORY = ("OutOfMemoryError", "RAY_memory_usage_threshold")  # what Ray's memory monitor says
+_KILLED = "OOM killer"  # among the reasons that Ray names for a process that is gone
 
 
 class Listener(Protocol):
@@ -151,13 +152,15 @@ def _advised(error: str, pack: Pack, cpus: float) -> str:
         pack: that failed.
         cpus: of each pack.
     """
-    if not any(word in error for word in _OUT_OF_MEMORY):
+    if any(word in error for word in _OUT_OF_MEMORY):
+        reason = "out of memory: Ray ended the process before the machine's memory was used up"
+    elif _KILLED in error:
+        reason = "the process was killed, perhaps by the kernel for want of memory"
+    else:
         return error
     smaller = f", or smaller packs: --set resources.pack={len(pack.runs) // 2}" if len(pack.runs) > 1 else ""
-    return (
-        f"{error}\nout of memory: Ray ended the process before the machine's memory was used up. Fewer processes at "
-        f"once need less (--resume --set resources.cpus={max(2, round(2 * cpus))}{smaller})"
-    )
+    advice = f"(--resume --set resources.cpus={max(2, round(2 * cpus))}{smaller})"
+    return f"{error}\n{reason}. Fewer processes at once need less {advice}"
 
 
 def _error_of(trial: Trial) -> str:

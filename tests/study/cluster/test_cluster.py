@@ -1,17 +1,23 @@
 """``--address``: clusters of real Ray processes on loopback."""
 
 import json
+import os
+import re
 import secrets
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
-from tests.study.commands import SMALL, environment, epoch_lines, run, write_space
+from tests.faults.processes import below
+from tests.study.commands import SMALL, environment, epoch_lines, run, start, wait_for_epoch, write_space
+from tests.study.undisturbed import LONG, computed, numbers_of_long
 
 TWO_NODES = """
 from ray.cluster_utils import Cluster
@@ -54,6 +60,8 @@ def head_started_by_hand(**changes: str) -> Iterator[str]:
     finally:
         process.terminate()  # and it ends the processes that it started
         process.communicate(timeout=60)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def nodes_of(results: Path) -> list[dict[str, object]]:
@@ -80,6 +88,29 @@ def test_a_running_cluster_is_joined_with_its_token(tmp_path):
     )
     pd.testing.assert_frame_equal(first, second)
     assert len(nodes_of(tmp_path / "again")) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [("gcs_server",), ("gcs_server", "raylet")])
+def test_a_cluster_whose_head_dies_ends_the_session_and_the_study_goes_on_elsewhere(tmp_path, killed):
+    space, results = write_space(tmp_path, LONG), tmp_path / "results" / "small"
+    with (
+        head_started_by_hand(RAY_AUTH_MODE="disabled") as address,
+        start(space, "--address", address, "--no-report", RAY_AUTH_MODE="disabled") as process,
+    ):
+        wait_for_epoch(results, 2, process)
+        for each in below(os.getpid()):
+            if each.name in killed:
+                os.kill(each.pid, signal.SIGKILL)
+        out, err = process.communicate(timeout=240)
+    assert process.returncode == 3, out + err
+    (_, port) = address.split(":")
+    assert re.search(rf"the session broke off: the Ray cluster at [\d.]+:{port} has died; .* is kept. To go on: ", out)
+    assert out.endswith("--resume\n")
+    assert "Traceback" not in out + err
+    last = run(space, "--no-report", "--resume")
+    assert last.returncode == 0, last.stderr
+    assert computed(results) == numbers_of_long()
 
 
 def test_two_machines_share_the_packs(tmp_path):
