@@ -1,8 +1,11 @@
 """What to do next: finish the study, or add the seeds that would decide more; with their time and the command."""
 
+import math
 import shlex
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,7 @@ from analysis import words
 from analysis.findings import Findings
 from analysis.ledger import OPEN, counted
 from analysis.results import Results
-from analysis.statistics.looks import promised_error
+from analysis.statistics.looks import planned_runs, promised_error
 from analysis.statistics.verdicts import ALPHA
 
 _DROPPED = ("--resume", "--extend")
@@ -49,21 +52,50 @@ def advice(findings: Findings) -> Advice | None:
 def _undecided(findings: Findings) -> Advice | None:
     """The seeds that would decide what is undecided."""
     table = findings.comparisons
-    rows = table[(table["verdict"] == "undecided") & (table["more"] <= words.REALISTIC_SEEDS)] if len(table) else table
+    open_ = table[table["verdict"] == "undecided"] if len(table) else table
+    rows = open_[open_["more"] <= words.REALISTIC_SEEDS] if len(open_) else open_
     if rows.empty:
         return None
-    hardest = rows.sort_values("more").iloc[-1]
-    more = int(hardest["more"])
+    if findings.question.most and not findings.winners:
+        return _staged(findings, rows, _some(len(rows), len(open_)))
+    more = int(rows["more"].max())
     command = command_for(findings.results, int(findings.seen[-1].counts.max()) + more)
     if command is None:
         return None
-    which = "the undecided comparison" if len(rows) == 1 else f"{len(rows)} undecided comparisons"
-    text = (
-        f"{_seeds(findings, more)} would decide {which} at even odds "
-        f"(half of what the data leave possible: {words.range_of_seeds(hardest['more_low'], hardest['more_high'])}). "
-        f"{_cost_of_looking(findings)}"
-    )
-    return Advice(text, command)
+    text = f"{_seeds(findings, more)} would decide {_some(len(rows), len(open_))} at even odds."
+    return Advice(f"{text} {_cost_of_looking(findings)}", command)
+
+
+def _some(some: int, every: int) -> str:
+    """The undecided comparisons that are meant, of all of them."""
+    if some == every:
+        return "the undecided comparison" if every == 1 else f"the {every} undecided comparisons"
+    return f"{some} of the {every} undecided comparisons"
+
+
+def _staged(findings: Findings, rows: pd.DataFrame, which: str) -> Advice | None:
+    """A larger `most` of seeds: {start, most}, which adds seeds to the undecided comparisons alone."""
+    comparisons = Counter(side for pair, _ in findings.verdicts for side in (pair.a, pair.b))
+    most = max(findings.question.most or 0, findings.plan.path[-1] if findings.plan.path else 0) + 1
+    for row in rows.to_dict("records"):
+        # `more` is meant for both sides; a condition of several comparisons gets more than one of a single comparison.
+        total = max(row["n_a"], row["n_b"]) + row["more"]
+        shares = [_planned(1000, comparisons[row[side]]) / 1000 for side in ("a", "b")]
+        most = max(most, math.ceil(total * sum(1 / share for share in shares) / 2))
+    command = command_for(findings.results, most)
+    if command is None:
+        return None
+    counts = findings.seen[-1].counts
+    sides = {int(side) for side in (*rows["a"], *rows["b"])}
+    takes = _seconds(findings, {side: max(0, _planned(most, comparisons[side]) - int(counts[side])) for side in sides})
+    cost = "" if takes is None else f" (about {words.duration(takes)} here)"
+    text = f"With up to {most} seeds each, {which} would be decided at even odds{cost}."
+    return Advice(f"{text} {_cost_of_looking(findings)}", command)
+
+
+def _planned(seeds: int, comparisons: int) -> int:
+    """The runs of a condition of so many comparisons where one of a single comparison has so many seeds."""
+    return planned_runs((0, seeds), comparisons)[-1]
 
 
 def _one_seed(findings: Findings) -> Advice | None:
@@ -105,24 +137,30 @@ def _cost_of_looking(findings: Findings) -> str:
     if not findings.judged:
         return ""
     now, then = (100 * promised_error(ALPHA, findings.looks + more, findings.plan.planned) for more in (0, 1))
-    said = f"Added afterwards, they let at most {then:.3g} % of studies make a false claim, no longer {now:.3g} %."
+    said = f"Seeds added afterwards let at most {then:.3g} % of studies make a false claim, no longer {now:.3g} %."
     planned = findings.question.most or findings.winners
     return said if planned else f"{said} seeds: {{start: 5, most: 40}} plans them and keeps 5 %."
 
 
 def seconds_of(findings: Findings, seeds: int) -> float | None:
-    """Return how long so many further seeds of every configuration take, at the measured speed; None if unknown.
+    """Return how long so many further seeds of every configuration take, at the measured speed; None if unknown."""
+    conditions = [each.condition for each in findings.winners] or range(len(findings.conditions))
+    return _seconds(findings, dict.fromkeys(conditions, seeds))
+
+
+def _seconds(findings: Findings, more: Mapping[int, int]) -> float | None:
+    """How long so many further seeds of some conditions take, at the measured speed; None if unknown.
 
     A run costs what the runs of its configuration took on average of their processes' time, shared among as many
     processes as trained at once.
     """
     trained = findings.runs[findings.runs["complete"] & ~findings.runs["derived"].astype(bool)]
-    if findings.winners:
-        trained = trained[trained["condition"].isin([each.condition for each in findings.winners])]
+    trained = trained[trained["condition"].isin(list(more))]
     log = findings.results.log
     if trained.empty or log.empty:
         return None
-    return seeds * float(trained.groupby("condition")["seconds"].mean().sum()) / _at_once(log)
+    means = trained.groupby("condition")["seconds"].mean()
+    return float((means * means.index.map(dict(more))).sum()) / _at_once(log)
 
 
 def _at_once(log: pd.DataFrame) -> int:
@@ -146,12 +184,21 @@ def command_for(results: Results, seeds: int) -> str | None:
 
 
 def _last_command(results: Results) -> list[str] | None:
-    """The words of the last session's command; None where it is not known."""
+    """The words of the last session's command, for the folder that was read; None where it is not known."""
     command = results.sessions[-1].get("command") if results.sessions else None
     try:
-        return shlex.split(command) or None if isinstance(command, str) else None
+        given = shlex.split(command) if isinstance(command, str) else []
     except ValueError:
         return None
+    return [_moved(before, word, results.directory) for before, word in zip(["", *given], given, strict=False)] or None
+
+
+def _moved(before: str, word: str, directory: Path) -> str:
+    """A word of a command, with the folder that was read for that of --results; a store's address stays."""
+    option, joined, folder = word.partition("=") if word.startswith("--results=") else ("", "", word)
+    if (before != "--results" and not option) or "://" in folder or Path(folder).resolve() == directory.resolve():
+        return word
+    return f"{option}{joined}{directory}"
 
 
 def _setting(study: Mapping[str, Any], seeds: int) -> str | None:
@@ -160,7 +207,7 @@ def _setting(study: Mapping[str, Any], seeds: int) -> str | None:
         return f"confirm.seeds={seeds}"
     asked = study.get("seeds")
     if isinstance(asked, dict) and "most" in asked:
-        return f"seeds.most={seeds}"
+        return f"seeds={{start: {asked.get('start')}, most: {seeds}}}"
     if isinstance(asked, int) and not isinstance(asked, bool):
         return f"seeds={seeds}"
     if not isinstance(asked, list):

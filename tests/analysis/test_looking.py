@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from analysis.lines import asked
 from analysis.looking import Look, next_seeds
 from analysis.results import read
 from analysis.statistics.looks import seeds_by_look
+from analysis.words import duration
 from study.contract.axes import Configuration
 
 MEANS = (60.0, 60.1, 62.0, 66.0, 52.0)  # of 1, 2, ... blocks; the first is the baseline
@@ -148,6 +150,32 @@ def test_a_larger_most_is_one_more_look_that_costs(tmp_path: Path) -> None:
     found = find(read(session.directory))
     assert found.looks == 3
     assert found.promised_error > 0.05
+
+
+def test_what_is_still_undecided_at_the_end_has_its_advice(tmp_path: Path) -> None:
+    """Only undecided comparisons get seeds; their number is reckoned from theirs, not from the baseline's."""
+    session = begin(tmp_path / "r", most=5, means=(60.0, 61.2, 61.3, 66.0))
+    start(session)
+    session.train(session.look().more)
+    session.look()
+    session_ = {"command": "p", "started": "2026-11-27T00:00:00+00:00", "ended": "2026-11-27T01:00:00+00:00"}
+    (session.directory / "provenance.json").write_text(json.dumps({"sessions": [session_]}))
+    found = find(read(session.directory))
+    undecided = {pair.a for pair, each in found.verdicts if each.verdict == "undecided"}
+    assert undecided == {1, 2}
+    told = advice(found)
+    assert told is not None
+    most = int(re.findall(r"most: (\d+)", told.command)[0])
+    assert told.text.startswith(
+        f"With up to {most} seeds each, the 2 undecided comparisons would be decided at even odds"
+    )
+    text = (session.directory / "study.yaml").read_text().replace("most: 5", f"most: {most}")
+    (session.directory / "study.yaml").write_text(text)
+    more = next_seeds(session.directory).more
+    assert {trial: most - session.have[int(trial)] for trial in ("0001", "0002")}.items() <= more.items()
+    assert more.keys() == {"0000", "0001", "0002"}
+    seconds = sum(more.values()) * 1.0  # a run takes a second
+    assert f"(about {duration(seconds)} here)" in told.text
 
 
 def test_stages_of_a_study_that_was_complete_before_were_not_planned(tmp_path: Path) -> None:
