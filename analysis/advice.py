@@ -44,7 +44,7 @@ def advice(findings: Findings) -> Advice | None:
         kept = command and [word for word in command if word not in _DROPPED]
         how = "--extend" if command and "--extend" in command else "--resume"
         return Advice("To finish it:", shlex.join([*kept, how])) if kept else None
-    if findings.looks < findings.plan.planned:
+    if not findings.ended:
         return None
     return _one_seed(findings) or _undecided(findings)
 
@@ -122,6 +122,8 @@ def extended(findings: Findings) -> str:
     if times == 0 or not findings.judged:
         return ""
     if times < 0:
+        if findings.ended:
+            return ""  # a verdict says that its comparison was given up
         open_ = sum(each.verdict == "undecided" for each in findings.judged)
         taken = f"{findings.looks} of at most {findings.plan.planned} planned looks"
         return f"{taken} so far; {counted(open_, 'comparison')} undecided" if open_ else ""
@@ -136,7 +138,8 @@ def _cost_of_looking(findings: Findings) -> str:
     """What a look without a plan does to the promise; nothing where nothing is judged."""
     if not findings.judged:
         return ""
-    now, then = (100 * promised_error(ALPHA, findings.looks + more, findings.plan.planned) for more in (0, 1))
+    looks = max(findings.looks, len(findings.plan.path)) + 1
+    now, then = (100 * promised_error(ALPHA, n, findings.plan.planned) for n in (findings.looks, looks))
     said = f"Seeds added afterwards let at most {then:.3g} % of studies make a false claim, no longer {now:.3g} %."
     planned = findings.question.most or findings.winners
     return said if planned else f"{said} seeds: {{start: 5, most: 40}} plans them and keeps 5 %."

@@ -75,6 +75,21 @@ class Findings:
         return looks_taken(self.seen, [pair for pair, _ in self.verdicts], self.plan)
 
     @property
+    def ended(self) -> bool:
+        """Whether a study that adds seeds by itself has added its last: after the last planned look, or before."""
+        results = self.results
+        completed = bool(results.sessions) and results.sessions[-1].get("outcome") == "completed"
+        return self.looks >= self.plan.planned or (bool(results.history.taken) and completed)
+
+    def given_up(self, look: int) -> bool:
+        """Whether an undecided comparison that was last judged at a look, 1 the first, has been given up.
+
+        There was a later look, for which this comparison got no seeds, or the study ended before its last look.
+        """
+        path = self.plan.path
+        return bool(path) and (look < len(self.seen) or (self.ended and look < len(path)))
+
+    @property
     def promised_error(self) -> float:
         """The share of studies with a false claim, at most; above 5 % where looks were not planned."""
         return promised_error(ALPHA, self.looks, self.plan.planned)

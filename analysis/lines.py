@@ -74,6 +74,8 @@ def reading(findings: Findings) -> str:
         said.append(f"In at most {_promise(findings)} of studies {false} false.")
     if len({each.look for each in findings.judged if each.low == each.low}) > 1:
         said.append("A verdict keeps the numbers of the look that reached it.")
+    if findings.question.most and any(row["n_a"] != row["n_b"] for row in findings.comparisons.to_dict("records")):
+        said.append("A baseline of several comparisons gets up to twice as many seeds as the others.")
     if any(pair.paired for pair, _ in findings.verdicts):
         said.append("Numbers of epochs are compared run by run: the shorter run is the beginning of the longer.")
     return " ".join([*said, *(f"{note[0].upper()}{note[1:]}." for note in _shared_notes(findings))])
@@ -160,7 +162,8 @@ def _line(row: Mapping[Any, Any], findings: Findings, shared: Sequence[str], at_
     """
     a, b = findings.label(int(row["a"])), findings.label(int(row["b"]))
     row = {**row, "note": "" if row["note"] in shared else row["note"]}
-    said, kind = words.verdict(row, findings.question.meaningful, findings.question.most), words.kind(row)
+    question, kind = findings.question, words.kind(row)
+    said = words.verdict(row, question.meaningful, question.most, findings.given_up(int(row["look"])))
     baseline = row["family"] == "baseline"
     if kind == "fails":
         return Line(a if baseline else f"{a} against {b}", said, kind)

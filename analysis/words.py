@@ -103,10 +103,11 @@ def ahead(row: Mapping[Any, Any]) -> bool:
     return bool(low > 0 or high < 0)
 
 
-def verdict(row: Mapping[Any, Any], meaningful: float, most: int | None = None) -> str:
+def verdict(row: Mapping[Any, Any], meaningful: float, most: int | None = None, given_up: bool = False) -> str:
     """Return the verdict on a comparison in words, against the meaningful difference; of a against b.
 
-    most: the seeds of a configuration that the study adds by itself, where it does.
+    most: the seeds of a configuration that the study adds by itself, where it does. given_up: whether it stopped adding
+    them here, because `most` would hardly decide the comparison.
     """
     d = points(meaningful)
     kind = row["verdict"]
@@ -122,17 +123,27 @@ def verdict(row: Mapping[Any, Any], meaningful: float, most: int | None = None) 
         return f"less than {d} apart"
     if kind == "not judged":
         return "not judged"
-    undecided = f"undecided whether by more than {d}" if ahead(row) else "undecided"
+    return _undecided(row, d, most, given_up)
+
+
+def _undecided(row: Mapping[Any, Any], margin: str, most: int | None, given_up: bool) -> str:
+    """What is known of an undecided comparison: which side is ahead, why it has no more seeds, how many would do."""
+    said = f"undecided whether by more than {margin}" if ahead(row) else "undecided"
     low, high = row["more_low"], row["more_high"]
     if math.isnan(low):
-        return f"{undecided} ({row['note']})" if row["note"] else undecided
+        return f"{said} ({row['note']})" if row["note"] else said
+    seeds = min(row["n_a"], row["n_b"])
+    room = math.inf if most is None else most - seeds
+    if given_up:
+        said += f", given up after {seeds} seeds because {most} would hardly decide it"
+    elif room <= 0:
+        said += f" after all {seeds} planned seeds"
     if low > REALISTIC_SEEDS:
-        return f"{undecided}, no realistic number of seeds would decide"
-    said = f"{undecided}, about {range_of_seeds(low, high)} would decide"
-    room = math.inf if most is None else most - min(row["n_a"], row["n_b"])
-    if low > room:
-        return f"{said}, above this study's most of {most}"
-    return f"{said}, perhaps above this study's most of {most}" if high > room else said
+        return f"{said}, no realistic number of seeds would decide"
+    said += f", about {range_of_seeds(low, high)} would decide"
+    if given_up or room <= 0 or high <= room:
+        return said
+    return f"{said}, {'perhaps ' if low <= room else ''}above this study's most of {most}"
 
 
 def kind(row: Mapping[Any, Any]) -> str:

@@ -104,7 +104,8 @@ def test_seeds_are_added_to_what_is_undecided_until_it_is_decided(tmp_path: Path
     (group,) = asked(found)
     assert group.heading == f"Against {found.label(0)}", "of which each verdict saw other runs"
     assert all(" against " in line.text for line in group.lines)
-    assert group.reading.endswith("A verdict keeps the numbers of the look that reached it.")
+    assert "A verdict keeps the numbers of the look that reached it." in group.reading
+    assert group.reading.endswith("A baseline of several comparisons gets up to twice as many seeds as the others.")
 
 
 def test_before_the_first_look_is_taken_its_share_of_the_error_is_spent(tmp_path: Path) -> None:
@@ -176,6 +177,25 @@ def test_what_is_still_undecided_at_the_end_has_its_advice(tmp_path: Path) -> No
     assert more.keys() == {"0000", "0001", "0002"}
     seconds = sum(more.values()) * 1.0  # a run takes a second
     assert f"(about {duration(seconds)} here)" in told.text
+
+
+def test_what_was_given_up_is_said(tmp_path: Path) -> None:
+    session = begin(tmp_path / "r", most=7, means=(60.0, 60.9, 66.0))
+    start(session)
+    look = session.look()
+    while look.more:
+        session.train(look.more)
+        look = session.look()
+    assert (look.line or {})["look"] < len(seeds_by_look(4, 7)), "else nothing was given up"
+    assert look.given_up == 1
+    before = find(read(session.directory))
+    assert "given up" not in str(asked(before)), "a session may still be at it"
+    assert advice(before) is None
+    session_ = {"command": "p", "ended": "2026-11-27T01:00:00+00:00", "outcome": "completed"}
+    (session.directory / "provenance.json").write_text(json.dumps({"sessions": [session_]}))
+    found = find(read(session.directory))
+    assert f"given up after {session.have[1]} seeds because 7 would hardly decide it" in str(asked(found))
+    assert extended(found) == ""
 
 
 def test_stages_of_a_study_that_was_complete_before_were_not_planned(tmp_path: Path) -> None:

@@ -73,6 +73,16 @@ def test_more_seeds_than_the_study_adds_by_itself_are_said(more: tuple[float, fl
     assert verdict(row("undecided", 1.0, more), 1.0, most=10) == f"undecided, {said}"
 
 
+def test_why_no_more_seeds_were_added_is_said() -> None:
+    given = row("undecided", 1.0, (15, 900))
+    more = "about 15 to more than 200 more seeds would decide"
+    given_up = "undecided, given up after 3 seeds because 12 would hardly decide it"
+    assert verdict(given, 1.0, most=12, given_up=True) == f"{given_up}, {more}"
+    assert verdict(given, 1.0, most=3) == f"undecided after all 3 planned seeds, {more}"
+    hopeless = row("undecided", 1.0, (201, 900))
+    assert verdict(hopeless, 1.0, most=12, given_up=True) == f"{given_up}, no realistic number of seeds would decide"
+
+
 def test_numbers_in_words() -> None:
     assert points(1.0) == "1 point"
     assert points(2.5) == "2.5 points"
