@@ -26,7 +26,7 @@ def sentence(findings: Findings, alone: bool) -> str:
 
 
 def lines(findings: Findings) -> list[str]:
-    """Return the best, those that cannot be told from it, those surely worse: of every budget; and what fails."""
+    """Return the best, those that may be, those that are not: of every budget; and what fails."""
     said: list[str] = []
     for budget, found in findings.standings.items():
         if not _judged(findings, found):
@@ -105,23 +105,22 @@ def _found(findings: Findings, found: Standing) -> str:
         train = "train" if whole.reindex(findings.conditions.index).gt(0).all() else "were trained to their end"
         return f"{best} is the best{by} of the {others + 1} that {train}"
     if not found.behind:
-        none = "the other is not" if others == 1 else f"none of the other {others} is"
-        return f"it is open which is best{by}: {best} came out highest, and {none} surely worse"
+        rest = "the other" if others == 1 else f"any of the other {others}"
+        return f"it is open which is best{by}: {best} came out highest, and {rest} may be as good or better"
     near = counted(len(found.near), "other")
-    worse = f"{len(found.behind)} {'is' if len(found.behind) == 1 else 'are'} surely worse"
-    return f"{best} came out highest{by}; {near} may be as good or better, {worse}"
+    worse = f"{len(found.behind)} {'is' if len(found.behind) == 1 else 'are'} not"
+    return f"{best} came out highest{by}; {near} may be as good or better, {worse} (95 % confidence)"
 
 
 def _places(findings: Findings, found: Standing) -> list[str]:
-    """The best, those that cannot be told from it, and those surely worse."""
+    """The best, those that cannot be told from it, and those that are not the best."""
     lines = [f"Highest: {_name(findings, found.best)} ({_mean(findings, found.best)})"]
     if found.near and len(found.alone) < len(found.near) + len(found.behind) + 1:
         near = words.listed((_with_diverged(findings, number) for number in found.near), word="or")
         one_of = "one of these: " if len(found.near) > 1 else ""
         lines.append(f"With 95 % confidence the best is this one or {one_of}{near}")
     if found.behind:
-        worse = sorted(found.behind, key=lambda each: -each[1])
-        lines.append(f"Surely worse than the best: {words.listed(_behind(findings, found, *each) for each in worse)}")
+        lines.append(f"With 95 % confidence not the best: {_worse(findings, found)}")
     return lines
 
 
@@ -130,11 +129,20 @@ def _joined(lines: list[str]) -> str:
     return "; ".join(line[0].lower() + line[1:] for line in lines)
 
 
-def _behind(findings: Findings, found: Standing, number: int, least: float) -> str:
-    """One that is surely worse, with its least distance unless a verdict gives an interval of the same difference."""
-    name = _with_diverged(findings, number)
-    told = least < LEAST_SAID or frozenset((number, found.best)) in _compared(findings)
-    return name if told else f"{name}, by at least {least:.1f} points"
+def _worse(findings: Findings, found: Standing) -> str:
+    """Those that are not the best, with the least distance unless a verdict gives its interval."""
+    compared = _compared(findings)
+    numbered, told = [], []
+    for number, least in sorted(found.behind, key=lambda each: -each[1]):
+        name = _with_diverged(findings, number)
+        if frozenset((number, found.best)) in compared:
+            told.append(name)
+        else:
+            by = "more than 0" if least < LEAST_SAID else f"at least {least:.1f}"
+            numbered.append(f"{name}, by {by} points")
+    if not numbered or not told:
+        return words.listed(numbered or told)
+    return f"{words.listed(numbered)}; and, with the distance in the verdicts below, {words.listed(told)}"
 
 
 def _mean(findings: Findings, condition: int) -> str:

@@ -35,7 +35,7 @@ def test_the_mark_is_explained_for_a_lone_configuration(tmp_path: Path) -> None:
     assert said.endswith(BEYOND_NOTE)
 
 
-def test_the_best_those_near_it_and_those_surely_worse(tmp_path: Path) -> None:
+def test_the_best_those_near_it_and_those_behind(tmp_path: Path) -> None:
     found = ladder(tmp_path, (60.0, 59.9, 55.0, 40.0))
     (standing,) = found.standings.values()
     assert {standing.best, *standing.near} == {0, 1}
@@ -43,8 +43,8 @@ def test_the_best_those_near_it_and_those_surely_worse(tmp_path: Path) -> None:
     assert 2.0 < behind[2] < 5.5
     assert 15.0 < behind[3] < 20.0
     said = answer(found)
-    assert said.sentence.endswith("1 other may be as good or better, 2 are surely worse.")
-    assert any(line.startswith("Surely worse than the best: lr 4, by at least 1") for line in said.lines)
+    assert said.sentence.endswith("1 other may be as good or better, 2 are not (95 % confidence).")
+    assert any(line.startswith("With 95 % confidence not the best: lr 4, by at least 1") for line in said.lines)
     assert any(line.startswith("With 95 % confidence the best of those compared is ") for line in said.claims)
 
 
@@ -54,7 +54,7 @@ def test_many_configurations_without_a_baseline_are_ranked(tmp_path: Path) -> No
     assert found.comparisons.empty
     said = answer(found)
     assert said.sentence.startswith("Lr 1 ")
-    assert "surely worse" in said.sentence
+    assert " are not (95 % confidence)" in said.sentence
     assert len(said.lines) == len([line for line in said.lines if len(line) < 400]) >= 2
 
 
@@ -148,7 +148,7 @@ def test_each_number_of_epochs_is_ranked_by_itself(tmp_path: Path) -> None:
     said = answer(found)
     assert said.sentence == "After 60 epochs lr 1 is the best of the 2 that train."
     assert said.lines[0].startswith("After 20 epochs highest: lr 1 (")
-    assert "; surely worse than the best: lr 2, by at least " in said.lines[0]
+    assert "; with 95 % confidence not the best: lr 2, by at least " in said.lines[0]
     assert said.claims == (
         "With 95 % confidence the best of those compared after 20 epochs is lr 1.",
         "With 95 % confidence the best of those compared after 60 epochs is lr 1.",
@@ -163,7 +163,12 @@ def test_budgets_alone_are_not_ranked(findings: dict[str, Findings]) -> None:
 def test_of_one_difference_there_is_one_number_to_quote(tmp_path: Path) -> None:
     """Where a verdict has an interval of it, the ranking names no distance beside."""
     found = ladder(tmp_path, (60.0, 50.0, 40.0), compare={"baseline": {"lr": 1.0}})
-    assert "Surely worse than the best: lr 3 and lr 2" in answer(found).lines
+    assert "With 95 % confidence not the best: lr 3 and lr 2" in answer(found).lines
+    baseline = ladder(
+        tmp_path / "three", (60.0, 50.0, 40.0, 30.0), compare={"questions": [{"a": {"lr": 1.0}, "b": {"lr": 3.0}}]}
+    )
+    behind = next(line for line in answer(baseline).lines if line.startswith("With 95 % confidence not the best: "))
+    assert behind.endswith("points; and, with the distance in the verdicts below, lr 3")
     two = ladder(tmp_path / "two", (60.0, 50.0), compare={"baseline": {"lr": 2.0}})
     assert answer(two).lines == ()
     assert len(answer(two).claims) == 2
