@@ -125,5 +125,5 @@ def _no_claims(findings: Findings) -> list[str]:
         int(n) for n, fails in zip(findings.seen[-1].ns, findings.seen[-1].fails, strict=True) if n and not fails
     ]
     if trained and min(trained) > 1 and not findings.runs["diverged"].any():
-        said.append(f"That no run ever diverges: of a configuration {words.unseen_divergence(min(trained))}.")
+        said.append(f"That divergence is rare: {words.unseen_divergence(min(trained), sum(trained))}.")
     return said

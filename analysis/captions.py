@@ -37,8 +37,8 @@ TABLES = {
     "summary": ("Summary", f"Means ± standard deviations over the finished runs. Seconds: {SHARED_TIME}."),
     "comparisons": (
         "Comparisons",
-        "Quote the interval of the verdict, which it was read off. The joint interval and what it says of the "
-        "meaningful difference are a check by a plainer method.",
+        "Quote the interval of the verdict, which it was read off. The check interval and what it says of the "
+        "meaningful difference are a check by a plainer method: Welch's, at 1 − 0.05 / m for m comparisons.",
     ),
     "other_measures": (
         "The same comparisons in other measures",
@@ -66,7 +66,7 @@ SHOWN = {
         *("epochs_to_T", "seconds", "train_accuracy_low", "train_loss_mean"),
     ),
     "comparisons": (
-        *("a", "b", "difference", "joint_interval_low", "verdict", "more"),
+        *("a", "b", "difference", "joint_interval_low", "verdict", "more_low"),
         *("check_interval_low", "check", "method", "p_adjusted", "improvement", "effect"),
         *("mean_a", "mean_b", "n_a", "n_b", "family", "look", "note"),
     ),
@@ -91,9 +91,9 @@ TITLES = {
     "share": "share (%)",
     "text": "median epochs",
     "joint_interval_low": "interval of the verdict",
-    "check_interval_low": "joint 95 % interval",
+    "check_interval_low": "check interval",
     "check": "it says",
-    "more": "more seeds, about",
+    "more_low": "more seeds, about",
     "n_a": "n of a",
     "n_b": "n of b",
     "mean_a": "mean of a",
@@ -126,8 +126,8 @@ METHODS = (
     "Spreads of conditions borrow strength from each other, cautiously; each is tested one-sided against the nearer "
     "margin; Holm's steps share the error. 'Larger' when the interval of the verdict lies beyond d on one side, "
     "'smaller' when it lies within ±d, else undecided, with the range of further seeds that would decide at even odds.",
-    "Welch's joint interval, at 1 − 0.05 / m for the m comparisons (Bonferroni), and its adjusted p-value m p are a "
-    "check that borrows nothing: where it says the same, the verdict does not hang on the method.",
+    "The check interval is Welch's, at 1 − 0.05 / m for the m comparisons (Bonferroni): it and its adjusted p-value "
+    "m p are a check that borrows nothing: where it says the same, the verdict does not hang on the method.",
     "The best: a condition may be the best unless another lies above it at one-sided level 5 % / (k − 1) (Hsu 1984).",
     "Improvement is the probability that a run of a beats a run of b (Mann-Whitney U / n1 n2); the "
     "effect is the difference in pooled standard deviations; paired: over the common seeds.",

@@ -37,8 +37,8 @@ def cautions(findings: Findings) -> list[str]:
 def edge_warning(findings: Findings, axis: str) -> str | None:
     """Return a warning when the best of at least three values of an axis is its first or last one.
 
-    The best condition there must stand out from the best one at the next value inwards: its 95 % interval, or its mean
-    where one run gives no interval, lies above. The least that an axis can be is no edge.
+    The best condition there must stand out from the best one at the next value inwards: the 95 % interval of
+    their difference leaves out 0; of one run each nothing does. The least that an axis can be is no edge.
     """
     best = best_by(findings, axis)
     if len(best) < 3:
@@ -76,7 +76,9 @@ def _stands_out(findings: Findings, a: int, b: int) -> bool:
     paired = same_runs(findings.point(a), findings.point(b))
     result = compare(ours, theirs, findings.question.meaningful, paired=paired)
     low = result.interval[0]
-    return bool(result.difference > 0) if pd.isna(low) else low > 0
+    if pd.isna(low):  # no spread at all, or one run
+        return min(len(ours), len(theirs)) > 1 and bool(result.difference > 0)
+    return low > 0
 
 
 def _runs(findings: Findings) -> list[str]:

@@ -241,6 +241,8 @@ def _column(name: str, values: pd.Series, table: pd.DataFrame, places: Mapping[s
         return title, [Cell(str(v), str(places[v]) if v in places else "", number=False) for v in values]
     if name == "text" or name.startswith("epochs_to_"):
         return title, [_time(value) for value in values]
+    if name == "more_low":
+        return title, [_more(*row) for row in table[["more_low", "more", "more_high"]].itertuples(index=False)]
     if part == "low":
         pairs = zip(values, table[f"{stem}_high"], strict=True)
         signed = stem.endswith("interval")
@@ -258,8 +260,6 @@ def _cell(name: str, value: Any, digits: int) -> Cell:
         return Cell("yes" if value else "no")
     if value is None or value is pd.NaT:
         return Cell("–")
-    if name == "more" and value > words.REALISTIC_SEEDS:
-        return Cell("no realistic number", _sort(value))
     if isinstance(value, int | np.integer):
         return Cell(str(value), str(value))
     if isinstance(value, float):
@@ -273,6 +273,13 @@ def _cell(name: str, value: Any, digits: int) -> Cell:
             return Cell(f"{value:g}", _sort(value))
         return Cell(f"{value:.{digits}f}".replace("-", "−"), _sort(value))
     return Cell(str(value))
+
+
+def _more(low: float, middle: float, high: float) -> Cell:
+    """A range of further seeds, sorted by its middle."""
+    if np.isnan(low):
+        return Cell("–", "")
+    return Cell("no realistic number" if low > words.REALISTIC_SEEDS else words.span_of_seeds(low, high), _sort(middle))
 
 
 def _time(value: Any) -> Cell:

@@ -85,11 +85,16 @@ def listed(names: Iterable[str], most: int = 6, word: str = "and") -> str:
 
 def range_of_seeds(low: float, high: float) -> str:
     """Return how many more seeds: '3 to 58 more seeds', '12 more seeds', '90 to more than 200 more seeds'."""
+    number = span_of_seeds(low, high)
+    return f"{number} more seed{'' if number == '1' else 's'}"
+
+
+def span_of_seeds(low: float, high: float) -> str:
+    """Return a range of seeds: '3 to 58', '12', '90 to more than 200'."""
     first, last = f"{low:.0f}", f"{high:.0f}"
     if high > REALISTIC_SEEDS:
         last = f"more than {REALISTIC_SEEDS}"
-    number = first if first == last else f"{first} to {last}"
-    return f"{number} more seed{'' if number == '1' else 's'}"
+    return first if first == last else f"{first} to {last}"
 
 
 def does_not_train(runs: int) -> str:
@@ -153,7 +158,9 @@ def kind(row: Mapping[Any, Any]) -> str:
     return "fails" if row["verdict"] == "does not train" else str(row["verdict"])
 
 
-def unseen_divergence(runs: int) -> str:
-    """Return what runs that all trained leave possible (Clopper & Pearson 1934), in words."""
+def unseen_divergence(runs: int, every: int) -> str:
+    """Return what runs of a configuration that all trained leave possible (Clopper & Pearson 1934), in words."""
     share = 100 * float(divergence_bound(np.array(0), np.array(runs)))
-    return f"0 of {runs} runs diverged, which leaves a share of up to {share:.0f} % possible"
+    return (
+        f"none of {every} runs diverged, but {runs} runs of one configuration cannot exclude a share of {share:.0f} %"
+    )

@@ -74,9 +74,11 @@ def test_best_at_the_edge(findings: dict[str, Findings]) -> None:
     assert "the optimum may lie" not in said(findings["learning_rate"])
 
 
-def edges(tmp_path: Path, axis: str, tops: dict[float, float], seed_sd: float = 0.2) -> str | None:
+def edges(
+    tmp_path: Path, axis: str, tops: dict[float, float], seed_sd: float = 0.2, seeds: tuple[int, ...] = (0, 1, 2)
+) -> str | None:
     study = Simulation(
-        space={axis: {"grid": list(tops)}, "epochs": 60}, top=lambda c: tops[c[axis]], seeds=(0, 1, 2), seed_sd=seed_sd
+        space={axis: {"grid": list(tops)}, "epochs": 60}, top=lambda c: tops[c[axis]], seeds=seeds, seed_sd=seed_sd
     )
     return edge_warning(find(read(simulate(tmp_path, study))), axis)
 
@@ -91,6 +93,7 @@ def test_edge_needs_three_values(tmp_path: Path) -> None:
 
 def test_edge_must_stand_out_and_be_none_of_the_axis_itself(tmp_path: Path) -> None:
     assert edges(tmp_path / "noise", "lr", {0.1: 60.1, 0.2: 60, 0.3: 60}, seed_sd=2.0) is None
+    assert edges(tmp_path / "one", "lr", {0.1: 60, 0.2: 50, 0.3: 40}, seeds=(0,)) is None
     assert edges(tmp_path / "least", "num_blocks", {0: 60, 1: 50, 3: 40}) is None
     assert edges(tmp_path / "most", "num_blocks", {0: 40, 1: 50, 3: 60}) is not None
 

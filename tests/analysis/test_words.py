@@ -96,7 +96,8 @@ def test_numbers_in_words() -> None:
     assert interval(NAN, NAN) == "–"
     assert (p_value(0.00001), p_value(0.034), p_value(NAN)) == ("< 0.0001", "0.034", "–")
     assert range_of_seeds(3, 7) == "3 to 7 more seeds"
-    assert unseen_divergence(3) == "0 of 3 runs diverged, which leaves a share of up to 63 % possible"
+    said = "none of 30 runs diverged, but 3 runs of one configuration cannot exclude a share of 63 %"
+    assert unseen_divergence(3, 30) == said
 
 
 def test_times_are_said_in_the_unit_that_a_person_would_use() -> None:
