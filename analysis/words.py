@@ -161,6 +161,4 @@ def kind(row: Mapping[Any, Any]) -> str:
 def unseen_divergence(runs: int, every: int) -> str:
     """Return what runs of a configuration that all trained leave possible (Clopper & Pearson 1934), in words."""
     share = 100 * float(divergence_bound(np.array(0), np.array(runs)))
-    return (
-        f"none of {every} runs diverged, but {runs} runs of one configuration cannot exclude a share of {share:.0f} %"
-    )
+    return f"0 of {every} runs diverged, but {runs} runs of one configuration cannot exclude a share of {share:.0f} %"

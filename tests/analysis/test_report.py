@@ -1,4 +1,5 @@
 import io
+import math
 import re
 import shutil
 from dataclasses import replace
@@ -12,7 +13,7 @@ from rich.console import Console
 from analysis import tables
 from analysis.figures.catalogue import CATALOGUE
 from analysis.findings import Findings
-from analysis.page import _cell, _order, _time
+from analysis.page import _more, _order, _time
 from analysis.report import Report, ReportError, _best_first, failed, print_summary, write_report
 from analysis.words import REALISTIC_SEEDS
 from tests.analysis.simulate import Simulation, search, simulate
@@ -185,14 +186,14 @@ def test_report_of_a_study_that_has_not_begun(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("needed", "said"),
     [
-        (12, "12"),
-        (REALISTIC_SEEDS + 1, "no realistic number"),
-        (REALISTIC_SEEDS + 1.0, "no realistic number"),
-        (None, "–"),
+        ((1.0, 1.0, 15.0), "1 to 15"),
+        ((15.0, 59.0, 302.0), "15 to more than 200"),
+        ((REALISTIC_SEEDS + 1.0, 500.0, 900.0), "no realistic number"),
+        ((math.nan, math.nan, math.nan), "–"),
     ],
 )
-def test_more_seeds_than_are_looked_for_are_not_a_number(needed: float | None, said: str) -> None:
-    assert _cell("more", needed, 0).text == said
+def test_more_seeds_are_a_range(needed: tuple[float, float, float], said: str) -> None:
+    assert _more(*needed).text == said
 
 
 def test_unknown_format_and_unwritable_place(directories: dict[str, Path], tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_numbers_in_words() -> None:
     assert interval(NAN, NAN) == "–"
     assert (p_value(0.00001), p_value(0.034), p_value(NAN)) == ("< 0.0001", "0.034", "–")
     assert range_of_seeds(3, 7) == "3 to 7 more seeds"
-    said = "none of 30 runs diverged, but 3 runs of one configuration cannot exclude a share of 63 %"
+    said = "0 of 30 runs diverged, but 3 runs of one configuration cannot exclude a share of 63 %"
     assert unseen_divergence(3, 30) == said
 
 
