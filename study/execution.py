@@ -185,7 +185,10 @@ def _say_what_trains(
         request.note(console, f"warning: {warning}")
     epochs = sum(ledger.runs[run.key].epochs_left for run in remaining)
     each = f"({amounts(wanted)} each)"
-    if packs or growth.finished:
+    if growth.finished and not remaining:  # a look, which needs these settings written, asks for no more seeds
+        all_runs = f"all {counted(len(ledger.runs), 'run')}"
+        request.note(console, f"{study.name} on {images}: nothing to train, {all_runs} have ended")
+    elif packs or growth.finished:
         request.note(
             console,
             f"{study.name} on {images}: {len(remaining)} of {counted(len(ledger.runs), 'run')} to train, "

@@ -13,13 +13,14 @@ from rich.console import Console
 from study.cluster.resources import Amounts, shortage
 from study.contract import files
 from study.data import ImageData
-from study.plan.planned import Planned, describe, missing, planned_by
+from study.data.sizes import sizes
+from study.plan.planned import Planned, missing, planned_by
 from study.results import provenance
 from study.results.ledger import Ledger
 from study.results.opening import open_ledger
 from study.results.paths import ResultsDirectory
 from study.space import SpaceError, Study, load_study
-from study.terminal.phrasing import Verbosity, as_yaml, say
+from study.terminal.phrasing import Verbosity, as_yaml, describe, ranges, say
 
 Mode = Literal["start", "resume", "extend"]
 
@@ -28,6 +29,8 @@ FREE_TO_CHANGE = ("question", "compare", "resources", "checkpoint", "data", "tra
 # These say which runs there are; the plan itself is compared.
 PLANNED_BY = ("space", "configurations", "seeds", "search", "confirm", "budget")
 _OF_A_SEARCH = {"space", "configurations", "seeds", "search"}
+# What the data sets that are asked for by a word call themselves; others are folders.
+_NAMES = {"digits": "digits", "cifar10": "CIFAR-10"}
 
 
 class InputError(Exception):
@@ -138,7 +141,7 @@ def opened(request: Request, results: ResultsDirectory) -> tuple[Ledger, list[st
 
 
 def check_plan(request: Request, results: ResultsDirectory, held: Sequence[Planned]) -> None:
-    """Refuse a plan that leaves out what a study holds, or adds to it where that was not asked for.
+    """Refuse data of another kind, and a plan that leaves out what a study holds or adds to it unasked.
 
     Args:
         request: with the new plan.
@@ -150,6 +153,7 @@ def check_plan(request: Request, results: ResultsDirectory, held: Sequence[Plann
     """
     if not results.study.exists():
         return
+    _check_kind_of_data(request, results)
     theirs = load_study(results.study)
     _check_growth(request, theirs)
     # What a search, a confirmation or a look at stages has asked for is no part of the plan that is known beforehand.
@@ -159,9 +163,10 @@ def check_plan(request: Request, results: ResultsDirectory, held: Sequence[Plann
         held = [replace(each, seeds=tuple(seed for seed in each.seeds if seed in first)) for each in held]
     lost = list(missing(held, request.planned))
     if lost:
+        _check_seeds(request, theirs, lost)
         by_chance = " (a random search draws other values under another version of numpy)"
         raise InputError(
-            f"{results.path} holds runs that these settings do not ask for: {describe(lost)}"
+            f"{results.path} holds runs that these settings do not ask for: {_in_words(lost)}"
             f"{by_chance if request.study.search.algorithm == 'random' else ''}; an extension asks for these too, so "
             "add them, or choose another folder with --results DIR"
         )
@@ -169,14 +174,36 @@ def check_plan(request: Request, results: ResultsDirectory, held: Sequence[Plann
         more = list(missing(request.planned, [*held, *planned_by(theirs)]))
         if more and request.study.scheduler.name == "pbt":
             raise InputError(
-                f"these settings ask for runs that {results.path} does not hold: {describe(more)}; its population has "
+                f"these settings ask for runs that {results.path} does not hold: {_in_words(more)}; its population has "
                 "exchanged states and takes no new members: choose another folder with --results DIR"
             )
         if more and request.mode == "resume":
             raise InputError(
-                f"these settings ask for runs that {results.path} does not hold: {describe(more)}; to add them to the "
+                f"these settings ask for runs that {results.path} does not hold: {_in_words(more)}; to add them to the "
                 "study, give --extend instead of --resume"
             )
+
+
+def _check_seeds(request: Request, theirs: Study, lost: Sequence[Planned]) -> None:
+    """Refuse other seeds than those of a study, where it is for them that runs are not asked for any more."""
+    ours = request.study
+    # Of a configuration that is not asked for at all, the seeds that are asked for are lost too.
+    for_their_seeds = any(not set(each.seeds) & set(ours.seed_list) for each in lost)
+    if for_their_seeds and ours.seeds != theirs.seeds:
+        wanted, there = (as_yaml(study.model_dump(include={"seeds"})["seeds"]) for study in (ours, theirs))
+        raise InputError(
+            f"{request.results} was run with seeds {there}, and these settings say {wanted}: give "
+            f'--set "seeds={there}", or choose another folder with --results DIR'
+        )
+
+
+def _in_words(planned: Sequence[Planned], most: int = 3) -> str:
+    """The first of some configurations with their seeds."""
+    said = [
+        f"{describe(each.configuration)} with seed{'' if len(each.seeds) == 1 else 's'} {ranges(each.seeds)}"
+        for each in planned[:most]
+    ]
+    return "; ".join(said) + (f" and {len(planned) - most} more" if len(planned) > most else "")
 
 
 def _check_growth(request: Request, theirs: Study) -> None:
@@ -205,6 +232,36 @@ def _check_longer(request: Request, key: str, ours: int, theirs: int) -> None:
             f"{key} is {ours}, and {request.results} was asked for {theirs}: to add to the study, give --extend "
             "instead of --resume"
         )
+
+
+def _check_kind_of_data(request: Request, results: ResultsDirectory) -> None:
+    """Refuse digits for a study that was begun on CIFAR-10 or on a folder of images, and so on.
+
+    This needs no images. Two folders are told apart when they are loaded, as one may have moved.
+    """
+    earlier = provenance.read_provenance(results.provenance)
+    if earlier is None:
+        return
+    data = request.study.data
+    ours, theirs = _NAMES.get("cifar10" if data == "auto" else data), _name_of(earlier["data"])
+    if ours == theirs:
+        return
+    begun_on = theirs or f"the images of a folder ({earlier['data'].get('name')})"
+    word = next((word for word, name in _NAMES.items() if name == theirs), "FOLDER")
+    raise InputError(
+        f"{results.path} was begun on {begun_on}, and these settings ask for {ours or 'a folder'} (data: {data}): "
+        f"give --data {word}, or choose another folder with --results DIR"
+    )
+
+
+def _name_of(described: Mapping[str, Any]) -> str | None:
+    """CIFAR-10 or digits; None for a folder, which may be called so too."""
+    for word, name in _NAMES.items():
+        whole = sizes(word)
+        train = described.get("train", 0) + described.get("validation", 0)
+        if (described.get("name"), train, described.get("test")) == (name, whole.train, whole.test):
+            return name
+    return None
 
 
 def check_same_data(results: ResultsDirectory, data: ImageData) -> None:
