@@ -140,9 +140,37 @@ def _seeds(findings: Findings) -> list[str]:
 
 
 def _judging(findings: Findings) -> list[str]:
-    """Say what looks have been taken, and what those without a plan have cost."""
-    more = extended(findings)
-    return [more] if more else []
+    """Say what looks have been taken, what those without a plan have cost, and what was asked too late."""
+    return [said for said in (changed(findings), extended(findings)) if said]
+
+
+def changed(findings: Findings) -> str | None:
+    """Return a warning where the question was changed after results were there; None where it stands as declared."""
+    declared, asked = findings.results.history.declared, findings.results.study.get("compare")
+    if declared is None or not isinstance(asked, dict):
+        return None
+    different = [
+        f"{key}: {_asked(before)} before, {_asked(asked.get(key))} now"
+        for key, before in declared.compare.items()
+        if before != asked.get(key)
+    ]
+    if not different:
+        return None
+    return (
+        f"the question was changed when {counted(declared.begun, 'run')} had begun ({'; '.join(different)}): these "
+        "verdicts were not declared before the results, and no error rate holds for them"
+    )
+
+
+def _asked(value: Any) -> str:
+    """A setting in a few words, as study.yaml writes it or nearly so."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_asked(each)}" for key, each in value.items() if each is not None) + "}"
+    if isinstance(value, list):
+        return ", ".join(str(each.get("name")) if isinstance(each, dict) else str(each) for each in value) or "none"
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "none"}[value]
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _beyond(findings: Findings) -> list[str]:

@@ -11,7 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from study.contract.lines import parse_lines
-from study.contract.plan import LookLine, Move
+from study.contract.plan import JUDGED_BY, LookLine, Move
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The question as it was before somebody changed it.
+
+    compare: by the keys of JUDGED_BY. begun: how many runs had an epoch when it was changed.
+    """
+
+    compare: Mapping[str, Any]
+    begun: int
 
 
 @dataclass(frozen=True)
@@ -21,7 +32,8 @@ class History:
     seeds: of each trial_id, all that were asked for, in the plan's order. looks: for each look how many of
     these had been asked for by then. planned: looks that the study was planned with. path: seeds of a condition of one
     comparison at each planned look, empty for a fixed number. taken: lines of planned looks in the file. exchanges: by
-    epoch, the moves of population based training.
+    epoch, the moves of population based training. declared: what was asked until somebody changed it although results
+    were there; None where nobody did.
     """
 
     seeds: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -30,6 +42,7 @@ class History:
     path: tuple[int, ...] = ()
     taken: tuple[LookLine, ...] = ()
     exchanges: Mapping[int, tuple[Move, ...]] = field(default_factory=dict)
+    declared: Declared | None = None
 
 
 def read_history(path: Path) -> History:
@@ -47,6 +60,7 @@ def history_of(events: Iterable[Mapping[str, Any]]) -> History:
     phases: list[dict[str, int]] = []
     taken: list[LookLine] = []
     exchanges: dict[int, tuple[Move, ...]] = {}
+    declared: Declared | None = None
     trained = True  # whether packs were formed since the last seeds were asked for
     for event in events:
         try:
@@ -63,14 +77,17 @@ def history_of(events: Iterable[Mapping[str, Any]]) -> History:
                 phases[-1] = {trial: len(asked) for trial, asked in seeds.items()}
             elif event["event"] == "look":
                 taken.append(_look(event))
+            elif event["event"] == "question":
+                compare = {key: event["before"].get(key) for key in JUDGED_BY}
+                declared = declared or Declared(compare, int(event["begun"]))
             elif event["event"] == "exchange":
                 exchanges[int(event["epoch"])] = tuple(map(_move, event["moves"]))
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             continue
     if taken:
         looks = tuple(look["seeds"] for look in taken)
-        return History(seeds, looks, taken[0]["of"], tuple(taken[-1]["path"]), tuple(taken))
-    return History(seeds, tuple(phases), exchanges=exchanges)
+        return History(seeds, looks, taken[0]["of"], tuple(taken[-1]["path"]), tuple(taken), declared=declared)
+    return History(seeds, tuple(phases), exchanges=exchanges, declared=declared)
 
 
 def _look(event: Mapping[str, Any]) -> LookLine:

@@ -24,7 +24,7 @@ from study.process import interrupts
 from study.process.background import Background
 from study.request import Request, check_room, check_same_data, input_errors
 from study.results import provenance
-from study.results.files import write_text
+from study.results.declaring import declare
 from study.results.ledger import Ledger
 from study.results.paths import ResultsDirectory
 from study.space import Study
@@ -66,7 +66,7 @@ def train(
             facts = describe_nodes(results.path.resolve())
             importing.result()
         try:
-            write_text(results.study, study.to_yaml())
+            declare(study, ledger, results)
             results.records.mkdir(exist_ok=True)
             session.begin(images["data"], study.precision, request.command, facts)
             _run_packs(request, results, ledger, growth, spending, images, slots, wanted, console)

@@ -17,7 +17,7 @@ from study.process import interrupts, locking
 from study.process.commands import python_command
 from study.process.exit_status import BROKEN, DONE, INTERRUPTED, SOME_FAILED
 from study.request import InputError, Request, check_folder, check_plan, check_writable, input_errors, opened
-from study.results.files import write_text
+from study.results.declaring import declare
 from study.results.ledger import Ledger
 from study.results.paths import ResultsDirectory
 from study.results.provenance import hours_of_sessions
@@ -61,7 +61,7 @@ def run(request: Request, console: Console) -> int:
             else:
                 all_runs = f"all {counted(len(ledger.runs), 'run')}"
                 request.note(console, f"{request.study.name}: nothing to train, {all_runs} have ended")
-                write_text(results.study, request.study.to_yaml())
+                declare(request.study, ledger, results)
         ending = _ending(ledger, growth, spending) if well else "broke"
         return _finish(request, results, ledger, console, ending, spending)
 

@@ -64,7 +64,7 @@ class SeedsInStages:
 
         look = next_seeds(self._results.path)
         if look.line is not None:
-            self._ledger.note_look(look.line)
+            self._ledger.note(look.line)
         self._more = look.more
 
     def _further(self, planned: Planned, count: int) -> Planned:

@@ -7,11 +7,13 @@ file stands by itself, with the standard library alone.
 
 import contextlib
 import os
+import re
 import select
 import shutil
 import signal
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 _INTERVAL = 2.0  # seconds between two looks at what the program has started
@@ -26,10 +28,32 @@ def main(folder: str) -> None:
     deadline = time.monotonic() + _GRACE
     while (left := _alive(known)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    for pid in left:
+    _kill(left)
+    # A worker that Ray had just begun to start is not known yet, and would make the folder anew.
+    deadline = time.monotonic() + _GRACE
+    while (starting := _started_for(folder)) and time.monotonic() < deadline:
+        _kill(starting)
+        time.sleep(0.05)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _kill(pids: Iterable[int]) -> None:
+    for pid in pids:
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)
-    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _started_for(folder: str) -> list[int]:
+    """The numbers of Ray's processes that have the folder among their arguments, as each has until it has started."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        if int(entry.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            arguments = os.fsdecode((entry / "cmdline").read_bytes())
+            if "/ray/" in arguments and re.search(rf"{re.escape(folder)}(?![\w-])", arguments):
+                found.append(int(entry.name))
+    return found
 
 
 def _below(program: int) -> dict[int, str]:

@@ -3,7 +3,7 @@
 Lines are only ever added. Together with the records it tells where a study stands.
 """
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from study.contract.axes import Value
 from study.contract.states import Stage, StopReason
@@ -70,6 +70,22 @@ class LookLine(TypedDict):
     seeds: dict[str, int]
 
 
+# Of `compare` in study.yaml, what verdicts depend on.
+JUDGED_BY = ("baseline", "meaningful_difference", "measure", "questions")
+
+
+class QuestionLine(TypedDict):
+    """Another question is asked from now on, although results were there: verdicts were not declared before them.
+
+    begun: how many runs had an epoch by then. before: what JUDGED_BY names, as it was until now.
+    """
+
+    event: Literal["question"]
+    time: str
+    begun: int
+    before: dict[str, Any]
+
+
 class Move(TypedDict):
     """A member of a population goes on from another one's state; values are those it trains with from then on."""
 
@@ -87,4 +103,4 @@ class ExchangeLine(TypedDict):
     moves: list[Move]
 
 
-PlanLine = ConfigurationLine | RunsLine | PackLine | EndLine | LookLine | ExchangeLine
+PlanLine = ConfigurationLine | RunsLine | PackLine | EndLine | LookLine | QuestionLine | ExchangeLine

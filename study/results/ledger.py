@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
 from study.contract.files import FORMAT
-from study.contract.plan import LookLine, Move
+from study.contract.plan import LookLine, Move, QuestionLine
 from study.contract.records import EpochLine, Header, part_of, read_record
 from study.contract.states import ENDED, StopReason
 from study.plan.beginnings import Family, families
@@ -71,9 +71,9 @@ class Ledger:
         """Write down an exchange, before any member goes on."""
         self._plan.exchange(epoch, moves)
 
-    def note_look(self, line: LookLine) -> None:
-        """Write down that the study was looked at, before what follows from it."""
-        self._plan.note_look(line)
+    def note(self, line: LookLine | QuestionLine) -> None:
+        """Write down that the study was looked at, or its question changed, before what follows from it."""
+        self._plan.note(line)
 
     @property
     def reasons(self) -> dict[str, str]:

@@ -6,7 +6,17 @@ from typing import Any, Literal, get_args
 
 from study.contract.axes import Configuration
 from study.contract.files import trial_id
-from study.contract.plan import ConfigurationLine, EndLine, ExchangeLine, LookLine, Move, PackLine, PlanLine, RunsLine
+from study.contract.plan import (
+    ConfigurationLine,
+    EndLine,
+    ExchangeLine,
+    LookLine,
+    Move,
+    PackLine,
+    PlanLine,
+    QuestionLine,
+    RunsLine,
+)
 from study.contract.runs import Run
 from study.contract.states import Stage, StopReason
 from study.plan.packs import Pack, pack_id
@@ -113,8 +123,8 @@ class PlanFile:
         self.exchanges[epoch] = moves
         self._write(ExchangeLine(event="exchange", time=now(), epoch=epoch, moves=moves))
 
-    def note_look(self, line: LookLine) -> None:
-        """Write down a look at the study; ``analysis.looking`` reads it."""
+    def note(self, line: LookLine | QuestionLine) -> None:
+        """Write down what the analysis has to know: a look at the study, or that its question was changed."""
         self._write(line)
 
     def _free_name(self) -> str:

@@ -33,6 +33,18 @@ def test_seeds_that_were_added_without_a_plan_are_said_with_their_cost(tmp_path:
     assert "in at most 7.5 % of such studies instead of 5 %" in text
 
 
+def test_a_question_that_was_changed_after_results_is_said_until_it_is_the_declared_one_again(tmp_path: Path) -> None:
+    directory = simulate(tmp_path, depth(compare={"meaningful_difference": 0.5, "measure": {"last": 5}}))
+    declared = {"baseline": None, "meaningful_difference": 1.0, "measure": {"last": 5}, "questions": []}
+    line = {"event": "question", "time": "t", "begun": 50, "before": declared}
+    with (directory / "plan.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    assert "changed when 50 runs had begun (meaningful_difference: 1 before, 0.5 now)" in said(find(read(directory)))
+    study = directory / "study.yaml"
+    study.write_text(study.read_text().replace("meaningful_difference: 0.5", "meaningful_difference: 1.0"))
+    assert "the question was changed" not in said(find(read(directory)))
+
+
 def test_killed_study_names_what_is_missing(findings: dict[str, Findings]) -> None:
     text = said(findings["killed"])
     assert "still running, or its driver was killed" in text

@@ -36,3 +36,12 @@ def test_torn_and_foreign_lines_are_passed_over(tmp_path: Path) -> None:
     assert read_history(plan).looks == ({"0000": 1},)
     assert read_history(tmp_path / "none").looks == ()
     assert history_of([{"event": "look", "look": 1}, {"event": "runs"}, asks("0000", 0)]).looks == ({"0000": 1},)
+
+
+def test_what_was_declared_is_what_was_asked_before_the_first_change() -> None:
+    first, second = ({"event": "question", "begun": 4, "before": {"meaningful_difference": d}} for d in (1.0, 0.5))
+    history = history_of([asks("0000", 0, 1), PACK, first, second, {"event": "question", "before": None}])
+    assert history.declared is not None
+    assert history.declared.begun == 4
+    assert history.declared.compare["meaningful_difference"] == 1
+    assert history_of([asks("0000", 0, 1), PACK]).declared is None

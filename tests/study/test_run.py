@@ -169,6 +169,9 @@ def test_another_question_asked_of_a_finished_study_is_answered(tmp_path, finish
     study = ruamel.yaml.YAML(typ="safe").load((copy / "study.yaml").read_text())
     assert study["compare"]["meaningful_difference"] == 60
     assert "60 points" in again.stdout
+    assert "the question was changed when 4 runs had begun (baseline: none before, {num_blocks: 0} now" in " ".join(
+        again.stdout.split()
+    )
     assert len(list((copy / "wandb").glob("offline-run-*/run-*.wandb"))) == 4  # also what was trained before
 
 
