@@ -33,12 +33,12 @@ def show(request: Request, console: Console, held: Ledger | None = None) -> None
         console: to print on.
         held: where the results directory stands; None where it holds nothing yet.
     """
-    if request.mode != "start" and not request.results.exists():
-        say(console, f"{request.results} holds nothing yet: the study would start anew")
     if held is None:
         _show_whole(request.study, request.planned, console)
     else:
         _show_left(request.study, held, console)
+    if request.mode != "start" and not request.results.exists():
+        say(console, f"{request.results} holds nothing yet: the study would start anew")
 
 
 def _show_left(study: Study, held: Ledger, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""What is asked for against what a results directory holds."""
+"""What is asked for against the study that a results directory holds."""
 
 import io
 from pathlib import Path
@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from study.continuing import check_plan
 from study.dry_run import show
 from study.plan.planned import Planned, planned_by
 from study.preflight import blockers
-from study.request import InputError, Mode, Request, check_plan
+from study.request import InputError, Mode, Request
 from study.results.files import write_json
 from study.results.ledger import Ledger
 from study.results.opening import open_ledger
