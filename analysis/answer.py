@@ -7,7 +7,7 @@ import pandas as pd
 from analysis import ranking, searching, words
 from analysis.findings import Findings
 from analysis.ledger import OPEN, counted
-from analysis.lines import ASKED, sentence, tally
+from analysis.lines import ASKED, NOT_DECLARED, sentence, tally
 from analysis.statistics.comparison import mean_interval
 
 MOST_CLAIMS = 20
@@ -98,9 +98,10 @@ def _claims(findings: Findings) -> list[str]:
     if len(rows) > MOST_CLAIMS:
         said.append(f"{len(rows) - MOST_CLAIMS} more are in tables/comparisons.csv.")
     if rows:
-        said.append(
+        promised = (
             f"At most {100 * findings.promised_error:.3g} % of studies like this one make any false claim of these."
         )
+        said.append(NOT_DECLARED if findings.changed else promised)
     if not findings.question.selects:
         said += ranking.claims(findings)
     last = findings.seen[-1]

@@ -148,19 +148,13 @@ def _judging(findings: Findings) -> list[str]:
 
 def changed(findings: Findings) -> str | None:
     """Return a warning where the question was changed after results were there; None where it stands as declared."""
-    declared, asked = findings.results.history.declared, findings.results.study.get("compare")
-    if declared is None or not isinstance(asked, dict):
+    declared, different = findings.results.history.declared, findings.changed
+    if declared is None or not different:
         return None
-    different = [
-        f"{key}: {_asked(before)} before, {_asked(asked.get(key))} now"
-        for key, before in declared.compare.items()
-        if before != asked.get(key)
-    ]
-    if not different:
-        return None
+    said = "; ".join(f"{key}: {_asked(before)} before, {_asked(now)} now" for key, (before, now) in different.items())
     return (
-        f"the question was changed when {counted(declared.begun, 'run')} had begun ({'; '.join(different)}): these "
-        "verdicts were not declared before the results, and no error rate holds for them"
+        f"the question was changed when {counted(declared.begun, 'run')} had begun ({said}): these verdicts were not "
+        "declared before the results, and no error rate holds for them"
     )
 
 

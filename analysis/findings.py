@@ -90,6 +90,15 @@ class Findings:
         return bool(path) and (look < len(self.seen) or (self.ended and look < len(path)))
 
     @property
+    def changed(self) -> dict[str, tuple[Any, Any]]:
+        """What of the question was changed after results were there: as declared, and as it is asked now."""
+        declared, asked = self.results.history.declared, self.results.study.get("compare")
+        if declared is None or not isinstance(asked, dict):
+            return {}
+        pairs = {key: (before, asked.get(key)) for key, before in declared.compare.items()}
+        return {key: (before, now) for key, (before, now) in pairs.items() if before != now}
+
+    @property
     def promised_error(self) -> float:
         """The share of studies with a false claim, at most; above 5 % where looks were not planned."""
         return promised_error(ALPHA, self.looks, self.plan.planned)

@@ -15,6 +15,7 @@ from analysis.ledger import counted
 from study.contract.axes import AXES
 
 ASKED = ("declared", "baseline")
+NOT_DECLARED = "No error rate holds: the question was changed after results were there (see the warnings)."
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ def reading(findings: Findings) -> str:
         said.append("[ ]: the interval behind the verdict, which is the one to quote.")
     if "larger" in verdicts or "smaller" in verdicts:
         false = f"is any of the {len(verdicts)} verdicts" if len(verdicts) > 1 else "is the verdict"
-        said.append(f"In at most {_promise(findings)} of studies {false} false.")
+        promised = f"In at most {100 * findings.promised_error:.3g} % of studies {false} false."
+        said.append(NOT_DECLARED if findings.changed else promised)
     if len({each.look for each in findings.judged if each.low == each.low}) > 1:
         said.append("A verdict keeps the numbers of the look that reached it.")
     if findings.question.most and any(row["n_a"] != row["n_b"] for row in findings.comparisons.to_dict("records")):
@@ -88,10 +90,6 @@ def _shared_notes(findings: Findings) -> list[str]:
         return []
     notes = table.loc[(table["verdict"] == "undecided") & table["more_low"].isna(), "note"].value_counts()
     return [str(note) for note, times in notes.items() if note and times > 1]
-
-
-def _promise(findings: Findings) -> str:
-    return f"{100 * findings.promised_error:.3g} %"
 
 
 def seen(findings: Findings) -> Group | None:

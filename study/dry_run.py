@@ -16,6 +16,7 @@ from study.growing import expectation, selects_by_test
 from study.plan.beginnings import families
 from study.plan.packs import Pack, cost, largest_pack, pack_id, packed
 from study.plan.planned import Planned, PlannedRun, runs_of
+from study.request import Request
 from study.results.ledger import Ledger
 from study.space import Study
 from study.terminal.phrasing import byte_size, counted, describe, duration, ranges, say
@@ -24,19 +25,20 @@ from study.terminal.standing import varying_axes
 MOST_SHAPES = 3
 
 
-def show(study: Study, planned: Sequence[Planned], console: Console, held: Ledger | None = None) -> None:
+def show(request: Request, console: Console, held: Ledger | None = None) -> None:
     """Print every configuration, the totals and what they would take; of a study that was begun, what is left.
 
     Args:
-        study: to run.
-        planned: its plan.
+        request: with the study.
         console: to print on.
         held: where the results directory stands; None where it holds nothing yet.
     """
     if held is None:
-        _show_whole(study, planned, console)
+        _show_whole(request.study, request.planned, console)
     else:
-        _show_left(study, held, console)
+        _show_left(request.study, held, console)
+    if request.mode != "start" and not request.results.exists():
+        say(console, f"{request.results} holds nothing yet: the study would start anew")
 
 
 def _show_left(study: Study, held: Ledger, console: Console) -> None:
@@ -61,7 +63,9 @@ def _show_left(study: Study, held: Ledger, console: Console) -> None:
         f"{counted(len(left), 'run')}, {counted(epochs, 'model-epoch')}",
     )
     if study.most_seeds is not None:
-        say(console, f"{study.name}: {expectation(study)}; without these")
+        say(
+            console, f"{study.name}: {expectation(study)}; how many of these is not known yet, so none are counted here"
+        )
     if left:
         _say_how_long(study, {one.run: one.epochs for one in left}, console)
 
@@ -100,8 +104,8 @@ def _show_whole(study: Study, planned: Sequence[Planned], console: Console) -> N
 def _say_how_long(study: Study, epochs_left: Mapping[PlannedRun, int], console: Console) -> None:
     try:
         count = sizes(study.data, study.validation)
-    except (DataError, OSError) as error:
-        say(console, f"how long it takes cannot be estimated: {error}")
+    except (DataError, OSError):  # ``study.preflight.blockers`` says why
+        say(console, "how long it takes cannot be estimated: see what would stop the run")
     else:
         _show_estimate(study, epochs_left, count, console)
 

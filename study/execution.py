@@ -12,6 +12,7 @@ from rich.console import Console
 from study.cluster.joining import connected, joined_cluster
 from study.cluster.nodes import describe_nodes
 from study.cluster.resources import amounts, concurrent_packs, node_resources, pack_resources
+from study.continuing import check_same_data
 from study.data import hold_out, load
 from study.forecast.typical import model_epochs, typical
 from study.growing import expectation, selects_by_test
@@ -22,7 +23,7 @@ from study.plan.packs import Pack, largest_pack, packed
 from study.plan.planned import PlannedRun
 from study.process import interrupts
 from study.process.background import Background
-from study.request import Request, check_room, check_same_data, input_errors
+from study.request import Request, check_room, input_errors
 from study.results import provenance
 from study.results.declaring import declare
 from study.results.ledger import Ledger
@@ -185,7 +186,10 @@ def _say_what_trains(
         request.note(console, f"warning: {warning}")
     epochs = sum(ledger.runs[run.key].epochs_left for run in remaining)
     each = f"({amounts(wanted)} each)"
-    if packs or growth.finished:
+    if growth.finished and not remaining:  # a look, which needs these settings written, asks for no more seeds
+        all_runs = f"all {counted(len(ledger.runs), 'run')}"
+        request.note(console, f"{study.name} on {images}: nothing to train, {all_runs} have ended")
+    elif packs or growth.finished:
         request.note(
             console,
             f"{study.name} on {images}: {len(remaining)} of {counted(len(ledger.runs), 'run')} to train, "

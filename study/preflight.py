@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from study.cluster.joining import ClusterError, check_reachable
 from study.cluster.resources import pack_resources, shortage
 from study.cluster.temporary import NoFolderError, base_folder
+from study.continuing import check_plan
 from study.data.arrays import DataError
 from study.data.sizes import sizes
-from study.request import InputError, Request, check_folder, check_plan, check_writable, opened
+from study.request import InputError, Request, check_folder, check_writable, opened
 from study.results.ledger import Ledger
 from study.results.machine import available_cpus, describe_machine
 from study.results.paths import ResultsDirectory

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,9 +12,7 @@ from rich.console import Console
 
 from study.cluster.resources import Amounts, shortage
 from study.contract import files
-from study.data import ImageData
-from study.plan.planned import Planned, describe, missing, planned_by
-from study.results import provenance
+from study.plan.planned import Planned
 from study.results.ledger import Ledger
 from study.results.opening import open_ledger
 from study.results.paths import ResultsDirectory
@@ -27,7 +25,6 @@ Mode = Literal["start", "resume", "extend"]
 FREE_TO_CHANGE = ("question", "compare", "resources", "checkpoint", "data", "track")
 # These say which runs there are; the plan itself is compared.
 PLANNED_BY = ("space", "configurations", "seeds", "search", "confirm", "budget")
-_OF_A_SEARCH = {"space", "configurations", "seeds", "search"}
 
 
 class InputError(Exception):
@@ -137,101 +134,6 @@ def opened(request: Request, results: ResultsDirectory) -> tuple[Ledger, list[st
     return open_ledger(results, stop_when_diverged=stops, stop=request.study.stop)
 
 
-def check_plan(request: Request, results: ResultsDirectory, held: Sequence[Planned]) -> None:
-    """Refuse a plan that leaves out what a study holds, or adds to it where that was not asked for.
-
-    Args:
-        request: with the new plan.
-        results: the directory, with its study.yaml where it has one.
-        held: what its plan has asked for so far.
-
-    Raises:
-        InputError: with the first runs in question.
-    """
-    if not results.study.exists():
-        return
-    theirs = load_study(results.study)
-    _check_growth(request, theirs)
-    # What a search, a confirmation or a look at stages has asked for is no part of the plan that is known beforehand.
-    held = [each for each in held if each.stage == "explore" and request.study.search.algorithm != "optuna"]
-    if request.study.most_seeds is not None:
-        first = request.study.seed_list
-        held = [replace(each, seeds=tuple(seed for seed in each.seeds if seed in first)) for each in held]
-    lost = list(missing(held, request.planned))
-    if lost:
-        by_chance = " (a random search draws other values under another version of numpy)"
-        raise InputError(
-            f"{results.path} holds runs that these settings do not ask for: {describe(lost)}"
-            f"{by_chance if request.study.search.algorithm == 'random' else ''}; an extension asks for these too, so "
-            "add them, or choose another folder with --results DIR"
-        )
-    if request.mode in ("resume", "extend"):
-        more = list(missing(request.planned, [*held, *planned_by(theirs)]))
-        if more and request.study.scheduler.name == "pbt":
-            raise InputError(
-                f"these settings ask for runs that {results.path} does not hold: {describe(more)}; its population has "
-                "exchanged states and takes no new members: choose another folder with --results DIR"
-            )
-        if more and request.mode == "resume":
-            raise InputError(
-                f"these settings ask for runs that {results.path} does not hold: {describe(more)}; to add them to the "
-                "study, give --extend instead of --resume"
-            )
-
-
-def _check_growth(request: Request, theirs: Study) -> None:
-    """Refuse another search than a study began with, and one that is longer unless that was asked for."""
-    ours = request.study
-    if "optuna" in (ours.search.algorithm, theirs.search.algorithm):
-        a, b = ours.model_dump(include=_OF_A_SEARCH), theirs.model_dump(include=_OF_A_SEARCH)
-        samples = a["search"].pop("samples", 0), b["search"].pop("samples", 0)
-        different = list(_different_keys(a, b))
-        if different:
-            raise InputError(
-                f"{request.results} holds another search ({'; '.join(different)}); what was found there was found by "
-                "its settings: choose another folder with --results DIR"
-            )
-        _check_longer(request, "search.samples", *samples)
-    for key in ("top", "seeds"):
-        wanted, there = (getattr(study.confirm, key, 0) for study in (ours, theirs))
-        _check_longer(request, f"confirm.{key}", wanted, there)
-
-
-def _check_longer(request: Request, key: str, ours: int, theirs: int) -> None:
-    if ours < theirs:
-        raise InputError(f"{key} is {ours}, and {request.results} was asked for {theirs}: an extension only adds")
-    if ours > theirs and request.mode == "resume":
-        raise InputError(
-            f"{key} is {ours}, and {request.results} was asked for {theirs}: to add to the study, give --extend "
-            "instead of --resume"
-        )
-
-
-def check_same_data(results: ResultsDirectory, data: ImageData) -> None:
-    """Refuse to go on with other images than a study began with.
-
-    Raises:
-        InputError: the fingerprints differ.
-    """
-    earlier = provenance.read_provenance(results.provenance)
-    if earlier is None:
-        return
-    ours, theirs = provenance.describe_data(data), earlier["data"]
-    same = ("fingerprint", "train", "validation", "test")  # whatever the folder is called now
-    if any(theirs.get(key) != ours[key] for key in same):
-        raise InputError(
-            f"{results.path} was begun on {theirs.get('name')} with fingerprint "
-            f"{str(theirs.get('fingerprint'))[:12]}, and these images are {data.name} with fingerprint "
-            f"{data.fingerprint[:12]}: give the same --data, or choose another folder with --results DIR"
-        )
-    split = "validation_fingerprint"
-    if theirs.get(split, ours[split]) != ours[split]:  # the first version did not note it
-        raise InputError(
-            f"{results.path} was begun with other images held out for validation: scikit-learn splits differently in "
-            "another of its versions; install the one that provenance.json names"
-        )
-
-
 def check_room(request: Request, wanted: Amounts, nodes: Sequence[Amounts], console: Console) -> None:
     """Refuse packs that fit on no node, unless a cluster that was joined may grow by its autoscaler.
 
@@ -253,17 +155,18 @@ def check_room(request: Request, wanted: Amounts, nodes: Sequence[Amounts], cons
 
 
 def _differences(ours: Study, theirs: Study) -> list[str]:
-    """The keys, dotted, that hold something else, with what they hold here and there."""
+    """What differs, apart from what may change between sessions and from the plan."""
     a, b = ours.model_dump(), theirs.model_dump()
     changed = {key: value for key, value in a.items() if key not in (*FREE_TO_CHANGE, *PLANNED_BY)}
-    return list(_different_keys(changed, b))
+    return list(different_keys(changed, b))
 
 
-def _different_keys(ours: Mapping[str, Any], theirs: Mapping[str, Any], path: str = "") -> Iterator[str]:
+def different_keys(ours: Mapping[str, Any], theirs: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """The keys, dotted, that hold something else, with what they hold here and there."""
     for key, value in ours.items():
         other = theirs.get(key)
         if isinstance(value, Mapping) and isinstance(other, Mapping) and value.keys() == other.keys():
-            yield from _different_keys(value, other, f"{path}{key}.")
+            yield from different_keys(value, other, f"{path}{key}.")
         elif value != other:
             yield f"{path}{key} is {as_yaml(value)}, there {as_yaml(other)}"
 

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from study.process import interrupts
 from study.process.commands import python_command
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a study; the exit status is one of ``study.process.exit_status``."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    options = parser().parse_args(arguments)
+    options = parser(arguments).parse_args(arguments)
     with sturdy_output(), interrupts.ends_as_interrupts():
         try:
             return _run(options, python_command("study.run", arguments))
@@ -85,15 +85,27 @@ def _dry_run(request: "Request", console: "Console") -> int:
     from study.preflight import blockers, there_already
     from study.terminal.phrasing import say
 
-    show(request.study, request.planned, console, there_already(request))
+    show(request, console, there_already(request))
     for problem in blockers(request):
         say(console, f"this would stop the run: {problem}")
     return DONE
 
 
-def parser() -> argparse.ArgumentParser:
-    """The options of the command."""
-    parser = argparse.ArgumentParser(
+class _Parser(argparse.ArgumentParser):
+    """Suggests ``--space`` where a space file is given without it."""
+
+    given: Sequence[str] = ()
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the options, and exit."""
+        files = [each for each in self.given if each.endswith((".yaml", ".yml"))]
+        hint = f" (did you mean --space {files[0]}?)" if files and message.endswith(" --space") else ""
+        super().error(message + hint)
+
+
+def parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The options of the command; of the arguments to parse its messages may quote some."""
+    parser = _Parser(
         prog="python -m study.run",
         description="Train every configuration of a space file over several seeds and compare them.",
         epilog="exit status: 0 all well; 1 some runs failed, or the report could not be written; 2 the input is "
@@ -101,6 +113,7 @@ def parser() -> argparse.ArgumentParser:
         "130 the command that goes on is printed",
         allow_abbrev=False,
     )
+    parser.given = arguments
     parser.add_argument("--version", action="version", version=f"residual-study {_version()}")
     parser.add_argument("--space", type=_path, required=True, metavar="FILE", help="the space file (YAML)")
     parser.add_argument(

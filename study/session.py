@@ -9,6 +9,7 @@ from typing import Literal
 
 from rich.console import Console
 
+from study.continuing import check_plan
 from study.growing import growth_of
 from study.growth.budget import Spending
 from study.growth.protocol import Growth
@@ -16,7 +17,7 @@ from study.plan.planned import missing
 from study.process import interrupts, locking
 from study.process.commands import python_command
 from study.process.exit_status import BROKEN, DONE, INTERRUPTED, SOME_FAILED
-from study.request import InputError, Request, check_folder, check_plan, check_writable, input_errors, opened
+from study.request import InputError, Request, check_folder, check_writable, input_errors, opened
 from study.results.declaring import declare
 from study.results.ledger import Ledger
 from study.results.paths import ResultsDirectory

@@ -9,6 +9,7 @@ import numpy as np
 from study.data.arrays import DataError, ImageData
 from study.data.cifar10 import load_cifar10
 from study.data.digits import load_digits
+from study.data.sizes import usual_validation
 
 __all__ = ["DataError", "ImageData", "hold_out", "load"]
 
@@ -71,8 +72,9 @@ def _check_count(data: ImageData, count: int) -> None:
     sizes = np.bincount(data.train_labels, minlength=len(data.classes))
     total, smallest = int(sizes.sum()), int(sizes.argmin())
     fewest = math.ceil(total / sizes[smallest])
+    usual = min(max(fewest, usual_validation(total)), total - fewest)
     limits = (
-        f"between {fewest:,} and {total - fewest:,}"
+        f"between {fewest:,} and {total - fewest:,}, e.g. --set validation={usual}"
         if fewest <= total - fewest
         else f"0: class {data.classes[smallest]} has only {sizes[smallest]} training images"
     )

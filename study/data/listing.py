@@ -1,5 +1,6 @@
 """What lies in FOLDER/train/<class>/* and FOLDER/test/<class>/*, without opening an image."""
 
+import difflib
 import hashlib
 import os
 import stat
@@ -11,6 +12,7 @@ import PIL
 
 from study.data.arrays import DataError
 
+WORDS = ("auto", "cifar10", "digits")  # for data that are no folder
 LAYOUT = "a data folder holds train/<class>/ and test/<class>/ with the images of each class"
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
@@ -87,8 +89,11 @@ def list_folder(folder: Path) -> Listing:
 
 def _check_layout(folder: Path) -> None:
     if not folder.is_dir():
-        what = "not a folder" if folder.exists() else "no such folder"
-        raise DataError(f"{folder}: {what}; the data are auto, cifar10, digits or a folder's path")
+        exists = folder.exists()
+        what = "not a folder" if exists else "no such folder"
+        near = [] if exists else difflib.get_close_matches(str(folder).lower(), WORDS, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise DataError(f"{folder}: {what}; the data are {', '.join(WORDS)} or a folder's path{hint}")
     splits = [folder / "train", folder / "test"]
     missing = [f"{split}: no such folder; {LAYOUT}" for split in splits if not split.is_dir()]
     if missing:

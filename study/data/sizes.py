@@ -34,5 +34,13 @@ def sizes(data: str, validation: int = 0) -> Sizes:
         train, test = (sum(map(len, split.values())) for split in (listing.train, listing.test))
         classes = len(listing.classes)
     if validation >= train:
-        raise DataError(f"validation: {validation:,} images cannot be held out of {train:,}")
+        raise DataError(
+            f"validation: {validation:,} images cannot be held out of {train:,}; set fewer, e.g. --set "
+            f"validation={usual_validation(train)}"
+        )
     return Sizes(train - validation, validation, test, classes)
+
+
+def usual_validation(train: int) -> int:
+    """About a fifth of so many training images, a round number: what may be held out."""
+    return int(float(f"{train / 5:.0e}"))

@@ -1,10 +1,10 @@
 """What a study asks for: its configurations with their seeds."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from study.contract.axes import AXES, Configuration
+from study.contract.axes import Configuration
 from study.contract.files import trial_id
 from study.contract.runs import Run
 from study.contract.states import Stage
@@ -86,20 +86,6 @@ def missing(wanted: Iterable[Planned], held: Iterable[Planned]) -> Iterator[Plan
         lacking = tuple(seed for seed in each.seeds if seed not in enough)
         if lacking:
             yield replace(each, seeds=lacking)
-
-
-def describe(planned: Sequence[Planned], most: int = 3) -> str:
-    """The first of some configurations with their seeds, in words, for messages."""
-    said = []
-    for each in planned[:most]:
-        values = ", ".join(
-            AXES[axis].phrase(value)
-            for axis, value in each.configuration.as_dict().items()
-            if value != AXES[axis].default
-        )
-        seeds = ", ".join(map(str, each.seeds[:5])) + (", ..." if len(each.seeds) > 5 else "")
-        said.append(f"{values or 'the default configuration'} with seed{'' if len(each.seeds) == 1 else 's'} {seeds}")
-    return "; ".join(said) + (f" and {len(planned) - most} more" if len(planned) > most else "")
 
 
 def _but_epochs(planned: Planned) -> Configuration:

@@ -1,14 +1,17 @@
+import json
 import math
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from analysis import lines
 from analysis.advice import _at_once, advice, seconds_of
 from analysis.answer import answer
 from analysis.findings import Findings, find
 from analysis.results import read
 from analysis.words import BEYOND_NOTE
+from study.contract.plan import JUDGED_BY
 from tests.analysis.simulate import Simulation, depth, simulate
 
 
@@ -194,3 +197,17 @@ def test_the_cost_is_that_of_the_measured_runs(findings: dict[str, Findings]) ->
     assert takes is not None
     assert takes == pytest.approx(3 * runs / 2)
     assert not math.isnan(takes)
+
+
+def test_no_error_rate_is_promised_of_a_question_that_was_changed_after_results(tmp_path: Path) -> None:
+    directory = simulate(tmp_path, depth(compare={**depth().compare, "measure": "final"}))
+    declared = find(read(directory))
+    assert "In at most 5 % of studies" in lines.reading(declared)
+    before = {key: declared.results.study["compare"][key] for key in JUDGED_BY} | {"meaningful_difference": 2.0}
+    line = {"event": "question", "time": "t", "begun": 50, "before": before}
+    with (directory / "plan.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    changed = find(read(directory))
+    assert "%" not in lines.reading(changed)
+    for text in (lines.reading(changed), " ".join(answer(changed).claims)):
+        assert "No error rate holds: the question was changed after results were there" in text

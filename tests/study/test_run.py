@@ -13,7 +13,8 @@ import pytest
 import ruamel.yaml
 
 from study.contract.records import read_record
-from tests.study.commands import environment, epoch_lines, run, write_space
+from study.run import main
+from tests.study.commands import SMALL, environment, epoch_lines, run, write_space
 from tests.study.tuning.events import read_events
 
 
@@ -135,9 +136,10 @@ def test_a_second_run_does_not_touch_the_first(finished):
     more = run(space, "--resume", "--set", "seeds=3")
     assert (again.returncode, other.returncode) == (2, 2)
     assert "already holds this study; continue it with --resume" in again.stderr
-    assert "holds runs that these settings do not ask for: 0 blocks, lr 0.05, 3 epochs with seeds 0, 1" in other.stderr
+    first = "0 residual blocks, no batch norm, lr 0.05, 3 epochs with seed"
+    assert f"holds runs that these settings do not ask for: {first}s 0-1; 1 residual block, " in other.stderr
     assert more.returncode == 2
-    assert "does not hold: 0 blocks, lr 0.05, 3 epochs with seed 2" in more.stderr
+    assert f"does not hold: {first} 2; 1 residual block, " in more.stderr
     assert "give --extend instead of --resume" in more.stderr
     after = {path: path.stat().st_mtime_ns for path in results.rglob("*") if path.name != ".lock"}
     assert after == before
@@ -194,7 +196,7 @@ def test_a_lost_last_row_is_put_back_from_the_checkpoint(tmp_path, finished):
     record.write_text("".join(lines[:-1]) + lines[-1][:-20])
     again = run(write_space(tmp_path), "--results", "copy", "--resume", "--no-report")
     assert again.returncode == 0, again.stderr
-    assert "0 of 4 runs to train" in again.stdout
+    assert "small on digits: nothing to train, all 4 runs have ended" in again.stdout
     assert [json.dumps(row) for row in epoch_lines(copy, "0001")] == [line.strip() for line in lines[1:]]
 
 
@@ -216,10 +218,14 @@ def test_a_dry_run_prints_every_configuration_and_starts_nothing(tmp_path):
     assert not (tmp_path / "results").exists()
 
 
-def test_a_dry_run_without_images_says_so(tmp_path):
-    shown = run(write_space(tmp_path), "--dry-run", "--data", "nowhere")
+def test_a_dry_run_without_images_says_so_once(tmp_path):
+    shown = run(write_space(tmp_path), "--dry-run", "--data", "digit")
     assert shown.returncode == 0, shown.stderr
-    assert "how long it takes cannot be estimated: nowhere: no such folder" in shown.stdout
+    assert shown.stdout.splitlines()[-2:] == [
+        "how long it takes cannot be estimated: see what would stop the run",
+        "this would stop the run: digit: no such folder; the data are auto, cifar10, digits or a folder's path "
+        "(did you mean digits?)",
+    ]
 
 
 def test_a_dry_run_says_which_runs_need_no_training(tmp_path):
@@ -242,8 +248,27 @@ def test_a_dry_run_of_a_study_that_was_begun_says_what_is_left(tmp_path, finishe
         "0001  1 residual block, no batch norm, lr 0.05, 3 epochs, seed 2: 3 model-epochs left",
         "small: 4 of 4 runs there have ended; left: 2 runs, 6 model-epochs",
     ]
-    refused = run(space, *asked, "--resume", "--set", "seeds=3")
-    assert "this would stop the run: these settings ask for runs that copy does not hold" in refused.stdout
+    assert "this would stop the run: copy was begun on digits, and these settings ask for a folder (data: nowhere)" in (
+        extended.stdout
+    )
+
+
+def test_a_study_does_not_go_on_with_data_of_another_kind(tmp_path, finished):
+    shutil.copytree(finished[1], tmp_path / "copy", ignore=shutil.ignore_patterns("report"))
+    space = write_space(tmp_path, SMALL.replace("data: digits\n", ""))
+    advice = "give --data digits, or choose another folder with --results DIR\n"
+    said = f"copy was begun on digits, and these settings ask for CIFAR-10 (data: auto): {advice}"
+    refused = run(space, "--results", "copy", "--resume")
+    assert (refused.returncode, refused.stderr) == (2, said)
+    shown = run(space, "--results", "copy", "--extend", "--dry-run")
+    assert f"this would stop the run: {said}" in shown.stdout
+
+
+def test_a_dry_run_of_a_study_that_is_not_there_says_that_it_would_start(tmp_path):
+    shown = run(write_space(tmp_path), "--resume", "--dry-run", "--data", "nowhere")
+    assert "results/small holds nothing yet: the study would start anew\n" in shown.stdout
+    shown = run(write_space(tmp_path), "--dry-run", "--data", "nowhere")
+    assert "holds nothing yet" not in shown.stdout
 
 
 def computed(results: Path, trial_id: str) -> dict[int, list[tuple[object, ...]]]:
@@ -332,6 +357,15 @@ def test_a_missing_space_file_is_named(tmp_path):
     process = run(tmp_path / "nowhere.yaml")
     assert process.returncode == 2
     assert "nowhere.yaml" in process.stderr
+
+
+def test_a_space_file_without_its_option_is_understood(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["my_question.yaml", "--resume"])
+    assert "required: --space (did you mean --space my_question.yaml?)\n" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["--resume"])
+    assert "required: --space\n" in capsys.readouterr().err
 
 
 def test_help_needs_no_ray(tmp_path):

@@ -42,6 +42,11 @@ def test_seeds_are_added_where_a_comparison_is_undecided_and_nowhere_else(tmp_pa
     again = run(space, "--resume", "--no-report")
     assert (again.returncode, "nothing to train" in again.stdout) == (0, True), again.stdout + again.stderr
     assert len(plan(results, "look")) == len(looks)
+    # With another question only the session itself can look whether more seeds are wanted.
+    asked = run(space, "--resume", "--set", "question=Does it?", "--no-report")
+    assert "small on digits: nothing to train, all " in asked.stdout
+    assert " runs have ended\n" in asked.stdout
+    assert "0 packs" not in asked.stdout
     # A larger `most` is one more look, which was not planned.
     more = run(space, "--extend", "--set", "seeds.most=8", "--no-report")
     assert more.returncode == 0, more.stdout + more.stderr

@@ -21,11 +21,14 @@ def test_a_folder_that_is_called_digits(tmp_path: Path, monkeypatch: pytest.Monk
     assert (data.name, data.classes) == ("digits", ("cat", "dog"))
 
 
+@pytest.mark.parametrize(("name", "near"), [("digit", "digits"), ("CIFAR-10", "cifar10"), ("cats", None)])
 def test_a_mistyped_name_is_taken_for_a_folder_and_the_error_names_all_choices(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, near: str | None
 ) -> None:
-    with pytest.raises(DataError, match=r"digit: no such folder.*auto, cifar10, digits"):
-        load("digit", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    hint = rf" \(did you mean {near}\?\)" if near else ""
+    with pytest.raises(DataError, match=rf"^{name}: no such folder.*auto, cifar10, digits or a folder's path{hint}$"):
+        load(name, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["auto", "cifar10"])
@@ -97,7 +100,7 @@ def test_nothing_held_out_is_the_data_itself() -> None:
 
 @pytest.mark.parametrize("count", [-1, 1, 3, 17, 20, 21])
 def test_a_count_that_leaves_a_class_empty_is_refused(count: int) -> None:
-    with pytest.raises(DataError, match=r"of 20 .* must be between 4 and 16"):
+    with pytest.raises(DataError, match=r"of 20 .* must be between 4 and 16, e\.g\. --set validation=4$"):
         hold_out(small_data({"a": 15, "b": 5}), count)
 
 

@@ -25,5 +25,10 @@ def test_a_folder_is_counted_and_a_missing_one_named(tmp_path):
     assert sizes(str(tmp_path)) == Sizes(6, 0, 4, 2)
     with pytest.raises(DataError, match="nowhere"):
         sizes(str(tmp_path / "nowhere"))
-    with pytest.raises(DataError, match="6 images cannot be held out of 6"):
+    with pytest.raises(DataError, match=r"6 images cannot be held out of 6; set fewer, e\.g\. --set validation=1$"):
         sizes(str(tmp_path), 6)
+
+
+def test_of_too_many_images_held_out_the_error_says_what_to_set():
+    with pytest.raises(DataError, match=r"of 1,437; set fewer, e\.g\. --set validation=300$"):
+        sizes("digits", 5_000)

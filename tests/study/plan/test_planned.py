@@ -1,5 +1,5 @@
 from study.contract.axes import Configuration
-from study.plan.planned import Planned, describe, missing, planned_by, runs_of
+from study.plan.planned import Planned, missing, planned_by, runs_of
 from study.space import load_study
 from tests.study.commands import write_space
 
@@ -41,12 +41,3 @@ def test_seeds_may_be_held_by_several_configurations_together():
 def test_another_stage_holds_nothing():
     confirmed = Planned(Configuration(), (0,), "confirm")
     assert list(missing([planned(0)], [confirmed])) == [planned(0)]
-
-
-def test_runs_are_described_by_what_differs_from_the_recipe():
-    assert describe([planned(0, lr=0.5)]) == "lr 0.5 with seed 0"
-    many = [planned(*range(9), num_blocks=3), planned(1), planned(2), planned(3), planned(4)]
-    assert describe(many) == (
-        "3 blocks with seeds 0, 1, 2, 3, 4, ...; the default configuration with seed 1; "
-        "the default configuration with seed 2 and 2 more"
-    )
