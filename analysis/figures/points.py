@@ -100,7 +100,7 @@ def places(findings: Findings, runs: pd.DataFrame) -> Places:
 
 
 def final(findings: Findings, panels: tuple[Panel, ...], heading: str) -> Info:
-    """Return final values of every run, a panel a measure.
+    """Return final values of every run, a panel a measure that any run has.
 
     Raises NoDataError when no run has ended, and as `common.compared` does.
     """
@@ -115,6 +115,7 @@ def final(findings: Findings, panels: tuple[Panel, ...], heading: str) -> Info:
     )
     columns = ["condition", "place", "level", "seed", "fate"]
     long = runs.melt(columns, [panel.measure for panel in panels], "measure", "value").dropna(subset="value")
+    panels = tuple(panel for panel in panels if panel.measure in set(long["measure"]))
     table = summarise(long, ["measure", "place", "level", "condition"], "value").rename(columns={"mean": "center"})
     lost = set(runs.loc[runs["fate"] == "diverged", "condition"])
     table["whole"] = ~table["condition"].isin(lost)

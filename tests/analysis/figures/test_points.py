@@ -32,6 +32,13 @@ def test_selected_accuracy_is_shown_with_a_validation_set(findings: dict[str, Fi
     }
 
 
+def test_a_measure_that_no_run_has_gets_no_panel(findings: dict[str, Findings]) -> None:
+    """Winners of a search are confirmed without a validation set, which the search itself had."""
+    validated = findings["validated"]
+    confirmed = replace(validated, runs=validated.runs.assign(selected_accuracy=np.nan))
+    assert [panel.title for panel in final_accuracy.info(confirmed).panels] == ["Test", "Training"]
+
+
 def test_means_have_intervals_where_there_are_seeds(findings: dict[str, Findings]) -> None:
     assert final_accuracy.info(findings["depth"]).table["low"].notna().all()
     assert final_accuracy.info(findings["one_seed"]).table["low"].isna().all()
