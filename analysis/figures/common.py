@@ -12,6 +12,7 @@ from analysis import style
 from analysis.axes import FACTOR_TYPES, STAGE, numeric
 from analysis.findings import Findings, NoDataError
 from analysis.statistics.comparison import half_width
+from analysis.statistics.families import shorter_are_beginnings
 from analysis.tried import check_fixed
 
 MOST_FACETS = 12
@@ -108,7 +109,7 @@ def facets(findings: Findings) -> tuple[Facet, ...]:
     chosen = layout(findings)
     table = in_order(findings.conditions, chosen.beside)
     table = table[table.index.isin(findings.curves["condition"])].sort_values("epochs", kind="stable")
-    shared = (table["lr_schedule"] == "constant").all()
+    shared = shorter_are_beginnings(table)
     axes = [axis for axis in chosen.beside if axis != "epochs" or not shared]
     panels: dict[tuple[Any, ...], dict[Any, tuple[int, ...]]] = {}
     for number in in_order(table, axes).index:

@@ -9,6 +9,7 @@ from analysis.figures import points
 from analysis.figures.common import NoDataError, compared
 from analysis.figures.points import Info, Panel, draw
 from analysis.findings import Findings
+from analysis.statistics.families import shorter_are_beginnings
 from analysis.statistics.survival import reached
 
 __all__ = ["Info", "draw", "info"]
@@ -60,7 +61,7 @@ def info(findings: Findings) -> Info:
 
 def _whole_runs(findings: Findings, times: pd.DataFrame) -> tuple[Findings, pd.DataFrame]:
     """Put runs that are parts of the same together, under the condition of the most epochs: each counts once."""
-    if "epochs" not in findings.axes or (findings.conditions["lr_schedule"] != "constant").any():
+    if "epochs" not in findings.axes or not shorter_are_beginnings(findings.conditions):
         return findings, times
     rest = [factor for factor in FACTORS if factor != "epochs"]
     longest = findings.conditions.sort_values("epochs").reset_index(names="longest")

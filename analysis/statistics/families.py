@@ -88,6 +88,11 @@ def same_runs(a: Condition, b: Condition) -> bool:
     return different == ["epochs"] and a["lr_schedule"] == "constant"
 
 
+def shorter_are_beginnings(conditions: pd.DataFrame) -> bool:
+    """Whether `same_runs` holds for any two conditions of a table that differ in their epochs alone."""
+    return bool((conditions["lr_schedule"] == "constant").all())
+
+
 def comparison_table(
     runs: pd.DataFrame,
     chosen: Sequence[Pair],

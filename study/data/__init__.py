@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from study.data.arrays import DataError, ImageData
+from study.data.arrays import DataError, ImageData, usual_validation
 from study.data.cifar10 import load_cifar10
 from study.data.digits import load_digits
-from study.data.sizes import usual_validation
 
 __all__ = ["DataError", "ImageData", "hold_out", "load"]
 

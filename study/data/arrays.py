@@ -92,3 +92,8 @@ def fingerprint_of(classes: tuple[str, ...], *arrays: NDArray[np.uint8 | np.int6
 
 def _contiguous(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     return np.ascontiguousarray(images), np.ascontiguousarray(labels)
+
+
+def usual_validation(train: int) -> int:
+    """About a fifth of so many training images, a round number: what may be held out."""
+    return int(float(f"{train / 5:.0e}"))

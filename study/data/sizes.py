@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from study.data.arrays import DataError
+from study.data.arrays import DataError, usual_validation
 from study.data.listing import list_folder
 
 
@@ -39,8 +39,3 @@ def sizes(data: str, validation: int = 0) -> Sizes:
             f"validation={usual_validation(train)}"
         )
     return Sizes(train - validation, validation, test, classes)
-
-
-def usual_validation(train: int) -> int:
-    """About a fifth of so many training images, a round number: what may be held out."""
-    return int(float(f"{train / 5:.0e}"))

@@ -134,7 +134,7 @@ def test_how_runs_ended_is_read_from_the_plan_where_the_table_does_not_know_it_y
         return read(tmp_path).runs["state"].tolist()
 
     assert pd.read_parquet(results.trials_table)["state"].tolist() == ["running"] * 4
-    assert states() == ["failed", "stopped", "interrupted", "interrupted"]
+    assert states() == ["failed", "stopped", "planned", "planned"]  # the last two have no epoch yet
     assert read(tmp_path).runs["error"].tolist() == ["RuntimeError: the GPU fell off", None, None, None]
     results.trials_table.unlink()
     assert states() == ["failed", "stopped", "planned", "planned"]
