@@ -11,7 +11,7 @@ from study.request import InputError, Request, different_keys
 from study.results import provenance
 from study.results.paths import ResultsDirectory
 from study.space import Study, load_study
-from study.terminal.phrasing import as_yaml, describe, ranges
+from study.terminal.phrasing import as_yaml, describe, seeds_in_words
 
 _OF_A_SEARCH = {"space", "configurations", "seeds", "search"}
 # What the data sets that are asked for by a word call themselves; others are folders.
@@ -77,10 +77,7 @@ def _check_seeds(request: Request, theirs: Study, lost: Sequence[Planned]) -> No
 
 def _in_words(planned: Sequence[Planned], most: int = 3) -> str:
     """The first of some configurations with their seeds."""
-    said = [
-        f"{describe(each.configuration)} with seed{'' if len(each.seeds) == 1 else 's'} {ranges(each.seeds)}"
-        for each in planned[:most]
-    ]
+    said = [f"{describe(each.configuration)} with {seeds_in_words(each.seeds)}" for each in planned[:most]]
     return "; ".join(said) + (f" and {len(planned) - most} more" if len(planned) > most else "")
 
 

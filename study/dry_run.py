@@ -19,7 +19,7 @@ from study.plan.planned import Planned, PlannedRun, runs_of
 from study.request import Request
 from study.results.ledger import Ledger
 from study.space import Study
-from study.terminal.phrasing import byte_size, counted, describe, duration, ranges, say
+from study.terminal.phrasing import byte_size, counted, describe, duration, ranges, say, seeds_in_words
 from study.terminal.standing import varying_axes
 
 MOST_SHAPES = 3
@@ -52,7 +52,7 @@ def _show_left(study: Study, held: Ledger, console: Console) -> None:
     )
     for name, each in of_one.items():
         said = f"{counted(sum(one.epochs for one in each), 'model-epoch')} left"
-        seeds = f"seed{'' if len(each) == 1 else 's'} {ranges(one.run.run.seed for one in each)}"
+        seeds = seeds_in_words(one.run.run.seed for one in each)
         which = name if not name.startswith(NEW) else "new "
         say(console, f"{which}  {describe(each[0].run.run.configuration, digits)}, {seeds}: {said}")
     ended = sum(status.state in ENDED for status in held.runs.values())

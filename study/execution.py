@@ -29,7 +29,7 @@ from study.results.declaring import declare
 from study.results.ledger import Ledger
 from study.results.paths import ResultsDirectory
 from study.space import Study
-from study.terminal.phrasing import cause, counted, say
+from study.terminal.phrasing import cause, counted, nothing_to_train, say
 from study.terminal.progress import ProgressDisplay
 
 if TYPE_CHECKING:
@@ -187,8 +187,7 @@ def _say_what_trains(
     epochs = sum(ledger.runs[run.key].epochs_left for run in remaining)
     each = f"({amounts(wanted)} each)"
     if growth.finished and not remaining:  # a look, which needs these settings written, asks for no more seeds
-        all_runs = f"all {counted(len(ledger.runs), 'run')}"
-        request.note(console, f"{study.name} on {images}: nothing to train, {all_runs} have ended")
+        request.note(console, f"{study.name} on {images}: {nothing_to_train(len(ledger.runs))}")
     elif packs or growth.finished:
         request.note(
             console,

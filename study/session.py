@@ -23,7 +23,7 @@ from study.results.ledger import Ledger
 from study.results.paths import ResultsDirectory
 from study.results.provenance import hours_of_sessions
 from study.results.run_status import RunStatus
-from study.terminal.phrasing import byte_size, cause, counted, describe, ranges, say
+from study.terminal.phrasing import byte_size, cause, counted, describe, nothing_to_train, say, seeds_in_words
 from study.tracking.mirror import Mirror
 from study.tracking.trackers import lacking, trackers_of
 
@@ -60,8 +60,7 @@ def run(request: Request, console: Console) -> int:
 
                 well = train(request, results, ledger, growth, spending, console)
             else:
-                all_runs = f"all {counted(len(ledger.runs), 'run')}"
-                request.note(console, f"{request.study.name}: nothing to train, {all_runs} have ended")
+                request.note(console, f"{request.study.name}: {nothing_to_train(len(ledger.runs))}")
                 declare(request.study, ledger, results)
         ending = _ending(ledger, growth, spending) if well else "broke"
         return _finish(request, results, ledger, console, ending, spending)
@@ -148,7 +147,7 @@ def _runs_in_words(statuses: Sequence[RunStatus]) -> str:
         of_one.setdefault(status.planned.trial_id, []).append(status)
     return "; ".join(
         f"{trial_id} ({describe(each[0].planned.run.configuration)}), "
-        f"seed{'' if len(each) == 1 else 's'} {ranges(status.planned.run.seed for status in each)}"
+        f"{seeds_in_words(status.planned.run.seed for status in each)}"
         for trial_id, each in of_one.items()
     )
 

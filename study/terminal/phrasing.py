@@ -96,3 +96,14 @@ def ranges(numbers: Iterable[int]) -> str:
         else:
             parts.append([each])
     return ", ".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts)
+
+
+def seeds_in_words(seeds: Iterable[int]) -> str:
+    """Seeds by their numbers: ``seed 3``, ``seeds 0-4, 7``."""
+    numbers = list(seeds)
+    return f"seed{'' if len(numbers) == 1 else 's'} {ranges(numbers)}"
+
+
+def nothing_to_train(runs: int) -> str:
+    """What a study says of itself when none of its runs is left."""
+    return f"nothing to train, all {counted(runs, 'run')} have ended"

@@ -17,7 +17,7 @@ from study.results.ledger import Ledger
 from study.results.provenance import add_computation
 from study.terminal.live_table import Screen, accuracies, summary
 from study.terminal.pace import Pace
-from study.terminal.phrasing import Verbosity, counted, describe, ranges, say
+from study.terminal.phrasing import Verbosity, counted, describe, say, seeds_in_words
 from study.terminal.standing import spread, stand, varying_axes
 
 SECONDS_BETWEEN_LINES = 30.0
@@ -135,7 +135,7 @@ class ProgressDisplay:
 
     def _who(self, keys: Sequence[RunKey]) -> str:
         configuration = self._ledger.runs[keys[0]].planned.run.configuration
-        seeds = f"seed{'' if len(keys) == 1 else 's'} {ranges(seed for _, seed in keys)}"
+        seeds = seeds_in_words(seed for _, seed in keys)
         varying = varying_axes(status.planned.run.configuration for status in self._ledger.runs.values())
         return f"{keys[0][0]} ({describe(configuration, varying)}), {seeds}"
 

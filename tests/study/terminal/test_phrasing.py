@@ -1,7 +1,7 @@
 import pytest
 
 from study.contract.axes import Configuration
-from study.terminal.phrasing import as_yaml, byte_size, counted, describe, distinguish, duration, ranges
+from study.terminal.phrasing import as_yaml, byte_size, counted, describe, distinguish, duration, ranges, seeds_in_words
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,10 @@ def test_a_configuration_in_words(axes, words):
 )
 def test_ranges_of_numbers(numbers, said):
     assert ranges(numbers) == said
+
+
+def test_seeds_are_one_or_several():
+    assert [seeds_in_words(iter(seeds)) for seeds in ([3], [0, 1, 2, 7])] == ["seed 3", "seeds 0-2, 7"]
 
 
 def test_what_tells_a_configuration_from_others():
